@@ -1,0 +1,1 @@
+"""A frozen vocabulary and labels in, an aligned policy out."""

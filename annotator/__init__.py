@@ -1,0 +1,1 @@
+"""Traces in, label instances and controlled labels out."""

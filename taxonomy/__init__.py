@@ -1,0 +1,1 @@
+"""Open labels in, a frozen vocabulary out."""

@@ -1,0 +1,1 @@
+"""The pages: review, vocabulary, traces, transitions."""
