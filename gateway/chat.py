@@ -1,62 +1,16 @@
-"""Ask a language model: the request, the reply, and the client of OpenAI-compatible servers."""
+"""The client of OpenAI-compatible servers: requests out, replies in, faults sorted."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 from gateway.dialect import Dialect
+from gateway.exchange import ChatReply, ChatRequest
 from gateway.faults import ChatFault, EndpointUnusable, RequestRejected, TransientFault
 
 MESSAGE_CHARACTERS = 400
 HOPELESS = (401, 403, 404)  # the key, the rights, the model or the address
 TRANSIENT = (408, 409, 425, 429)
-
-Messages = Sequence[Mapping[str, str]]  # each with "role" and "content"
-
-
-@dataclass(frozen=True)
-class ChatRequest:
-    """What is asked of which model; two equal requests are paid for once."""
-
-    model: str
-    messages: Messages
-    schema: Mapping[str, Any] | None = None
-    temperature: float | None = 0.0
-    max_tokens: int = 4096
-    seed: int | None = None
-
-    def canonical(self) -> dict[str, Any]:
-        """The request as plain JSON, the same for equal requests."""
-        return {
-            "model": self.model,
-            "messages": [dict(message) for message in self.messages],
-            "schema": self.schema,
-            "parameters": {
-                "temperature": self.temperature,
-                "max_tokens": self.max_tokens,
-                "seed": self.seed,
-            },
-        }
-
-
-@dataclass(frozen=True)
-class ChatReply:
-    """What came back. `text` is empty where the model refused or said nothing."""
-
-    text: str
-    finish_reason: str | None = None
-    refusal: str | None = None
-    reasoning: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Chat(Protocol):
-    """Anything that answers a request: a client, a cache in front of it, or a test's function."""
-
-    def __call__(self, request: ChatRequest) -> ChatReply:
-        """Answer, or raise a fault."""
 
 
 class OpenAIChat:
@@ -86,8 +40,12 @@ class OpenAIChat:
                     raise
                 dialect = simpler
             else:
-                self.dialect = dialect.proven(request.schema is not None)
+                self._learn(dialect.proven(request.schema is not None))
                 return reply
+
+    def _learn(self, dialect: Dialect) -> None:
+        if dialect.settled or not self.dialect.settled:  # a slower thread must not unlearn
+            self.dialect = dialect
 
     def close(self) -> None:
         """Give the connections back."""
@@ -127,7 +85,7 @@ class OpenAIChat:
         if isinstance(error, APIStatusError):
             return status_fault(
                 error.status_code,
-                self._redacted(f"{error.message} {error.param or ''}"),
+                self._redacted(error.message),
                 error.response.headers,
                 error.code,
             )

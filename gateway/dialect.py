@@ -1,12 +1,10 @@
 """What a server takes: how to ask it for JSON, which name it has for the token limit."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gateway.exchange import ChatRequest
 from gateway.schemas import plain_schema
-
-if TYPE_CHECKING:
-    from gateway.chat import ChatRequest
 
 # From the strictest to the one that every server takes. The second leaves out the keywords that
 # some servers refuse; the reader of the replies checks them in any case.
@@ -22,7 +20,7 @@ class Dialect:
     sends_temperature: bool = True
     settled: bool = False
 
-    def body(self, request: "ChatRequest") -> dict[str, Any]:
+    def body(self, request: ChatRequest) -> dict[str, Any]:
         """The arguments of the request in this dialect."""
         body: dict[str, Any] = {
             "model": request.model,
@@ -48,9 +46,9 @@ class Dialect:
     def after(self, error: Exception) -> "Dialect | None":
         """The next dialect to try after a refusal; None if the refusal has another cause."""
         said = str(error)
-        if "max_completion_tokens" in said and self.limit_name == "max_tokens":
+        if "'max_completion_tokens'" in said and self.limit_name == "max_tokens":
             return replace(self, limit_name="max_completion_tokens")
-        if "temperature" in said and self.sends_temperature:
+        if "'temperature'" in said and self.sends_temperature:
             return replace(self, sends_temperature=False)
         if self.settled or self.format == FORMATS[-1]:
             return None

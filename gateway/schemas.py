@@ -26,16 +26,17 @@ def open_labels(segments: int) -> dict[str, Any]:
 
 def controlled_labels(segments: int, categories: Sequence[str]) -> dict[str, Any]:
     """Steps that cover `segments` segments, each with none to two of the categories."""
-    label = _closed(
-        {
-            "category": {"type": "string", "enum": list(categories)},
-            "confidence": _confidence(),
-        }
-    )
-    labels = {"type": "array", "items": label, "maxItems": MAX_LABELS, "uniqueItems": True}
-    step = _closed({"segments": _segments(segments), "labels": labels})
+    step = _closed({"segments": _segments(segments), "labels": _categories(categories)})
     whole = {"steps": _steps(step, segments), "confidence": _confidence()}
     return {"title": "controlled_labels", **_closed(whole)}
+
+
+def adjudication(cases: int, categories: Sequence[str]) -> dict[str, Any]:
+    """A decision on each of `cases` cases: none to two of the categories."""
+    number = {"type": "integer", "minimum": 0, "maximum": cases - 1}
+    case = _closed({"case": number, "labels": _categories(categories)})
+    decided = {"type": "array", "items": case, "minItems": cases, "maxItems": cases}
+    return {"title": "adjudication", **_closed({"cases": decided})}
 
 
 def plain_schema(schema: Any) -> Any:
@@ -56,6 +57,12 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _confidence() -> dict[str, Any]:
     return {"type": "number", "minimum": 0, "maximum": MAX_CONFIDENCE}
+
+
+def _categories(categories: Sequence[str]) -> dict[str, Any]:
+    category = {"type": "string", "enum": list(categories)}
+    label = _closed({"category": category, "confidence": _confidence()})
+    return {"type": "array", "items": label, "maxItems": MAX_LABELS, "uniqueItems": True}
 
 
 def _segments(count: int) -> dict[str, Any]:
