@@ -39,7 +39,9 @@ def controlled(*steps: Any, **more: Any) -> str:
 
 
 def test_a_clean_reply_is_read_as_it_is() -> None:
-    reply = opened(step([0, 1], label("Framing", 9, "sets out")), step([2], label(), label("b", 2.5)))
+    reply = opened(
+        step([0, 1], label("Framing", 9, "sets out")), step([2], label(), label("b", 2.5))
+    )
     result = read_labeled_trace(reply, 3)
     assert (result.invalid, result.repairs) == (None, ())
     assert result.steps == (
