@@ -108,7 +108,9 @@ def open_encoder(tokenizer: Any) -> Encoder:
     backend.no_padding()
     backend.no_truncation()
     end_token = _end_token(tokenizer)
-    control = frozenset({*tokenizer.all_special_tokens, end_token}) - _MARKUP
+    added = backend.get_added_tokens_decoder().values()
+    special = {token.content for token in added if token.special}
+    control = frozenset({*special, *tokenizer.all_special_tokens, end_token}) - _MARKUP
     return Encoder(tokenizer, end_token, control, backend)
 
 

@@ -135,14 +135,14 @@ class Trainer:
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
-    """Return the rate of a step, counted from 1: a linear rise, then a linear fall to 0.
+    """Return the rate of a step, counted from 1: a linear rise to the peak, then a linear fall.
 
     Differs: the paper states the warm-up and not the schedule; linear is the trainers' default.
     """
     warmup = math.ceil(warmup_share * steps)
     if step <= warmup:
         return peak * step / warmup
-    return peak * (steps - step + 1) / (steps - warmup + 1)
+    return peak * (steps - step + 1) / (steps - warmup)
 
 
 def _mean_rewards(statistics: Sequence[LossStatistics]) -> tuple[float | None, float | None]:
