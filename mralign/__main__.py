@@ -1,0 +1,5 @@
+"""`python -m mralign` is `mralign`."""
+
+from mralign.main import main
+
+main()

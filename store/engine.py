@@ -1,0 +1,90 @@
+"""One engine per URL, SQLite's pragmas, and `transaction()`: the only commit in the project."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlmodel import Session
+
+from store.errors import InvalidInput
+from store.settings import database_url, driver_url
+
+BUSY_TIMEOUT_MS = 30_000
+# SQLite has one writer. Inside a process, waiting for a lock in turn beats polling the file,
+# which starves some writers.
+_writer = threading.RLock()
+
+
+@cache
+def _engine(url: str) -> sa.Engine:
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(driver_url(url))
+    except sa.exc.ArgumentError as error:
+        raise InvalidInput(
+            "expected a database address such as sqlite:///mralign.sqlite3 or "
+            "postgresql://user@host/name; set MRALIGN_DATABASE_URL"
+        ) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InvalidInput(
+            f"expected a sqlite or postgresql address, got {parsed.get_backend_name()}://…; "
+            "set MRALIGN_DATABASE_URL"
+        )
+    return parsed
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "synchronous=NORMAL",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writing = connection.get_execution_options().get("mralign_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def get_engine(url: str | None = None) -> sa.Engine:
+    """The engine of `url`, by default of the settings; the same one for the same URL."""
+    return _engine(url or database_url())
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Iterator[Session]:
+    """A session whose work is committed whole when the block ends, and undone if it raises."""
+    sqlite = engine.dialect.name == "sqlite"
+    writing = engine.execution_options(mralign_writing=True)
+    with _writer if sqlite else nullcontext(), Session(writing, expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[Session]:
+    """A session that sees one state of the database and writes nothing."""
+    with Session(engine, expire_on_commit=False) as session:
+        yield session
+        session.rollback()

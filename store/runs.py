@@ -1,0 +1,106 @@
+"""Runs: start one, count what is done, say how it ended, find the one to build on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from store.engine import transaction
+from store.errors import NotFound
+from store.metadata import utc_now
+from store.states import RunKind, RunStatus
+from store.tables import Run
+
+
+@cache
+def code_version() -> str:
+    """The version of mralign that is running."""
+    try:
+        return version("mralign")
+    except PackageNotFoundError:
+        return "0.0.0+checkout"
+
+
+def start_run(engine: sa.Engine, kind: RunKind, **fields: Any) -> Run:
+    """Commit a new running row, so that a crash leaves a trace of itself."""
+    with transaction(engine) as session:
+        run = Run(kind=kind, code_version=code_version(), **fields)
+        session.add(run)
+    return run
+
+
+def finish_run(
+    session: Session, run_id: int, status: RunStatus, message: str | None = None, **fields: Any
+) -> None:
+    """Set how a run ended; `fields` are further columns, such as metrics."""
+    run = get_run(session, run_id)
+    run.status, run.message, run.ended_at = status, message, utc_now()
+    for name, value in fields.items():
+        setattr(run, name, value)
+    session.add(run)
+
+
+@contextmanager
+def failing_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
+    """Mark the run as failed, with the reason, if the block raises."""
+    try:
+        yield
+    except BaseException as error:
+        with transaction(engine) as session:
+            text = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")
+            finish_run(session, run_id, RunStatus.FAILED, text)
+        raise
+
+
+def get_run(session: Session, run_id: int, kind: RunKind | None = None) -> Run:
+    """The run with this number, of this kind if one is named.
+
+    Raises:
+        NotFound: there is none.
+    """
+    run = session.get(Run, run_id)
+    if run is None or (kind is not None and run.kind != kind):
+        wanted = f"a run of kind {kind.value}" if kind else "a run"
+        raise NotFound(f"expected {wanted} with number {run_id}, found none; see `mralign runs`")
+    return run
+
+
+def find_latest_run(session: Session, kind: RunKind) -> Run | None:
+    """The newest run of a kind that ended with results, whole or partial."""
+    done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
+    query = select(Run).where(col(Run.kind) == kind, col(Run.status).in_(done))
+    return session.exec(query.order_by(col(Run.id).desc()).limit(1)).first()
+
+
+def get_latest_run(session: Session, kind: RunKind) -> Run:
+    """The newest run of a kind that ended with results.
+
+    Raises:
+        NotFound: none did; the message names the command that makes one.
+    """
+    run = find_latest_run(session, kind)
+    if run is None:
+        raise NotFound(f"expected a finished {kind.value} run, found none; {_COMMAND[kind]}")
+    return run
+
+
+_COMMAND = {
+    RunKind.IMPORT: "run `mralign traces import FILE` first",
+    RunKind.PAIR: "run `mralign traces pair` first",
+    RunKind.LABEL: "run `mralign label run` first",
+    RunKind.CLUSTER: "run `mralign cluster run` first",
+    RunKind.ANNOTATE: "run `mralign annotate run` first",
+    RunKind.EXPORT: "run `mralign export` first",
+    RunKind.TRAIN: "run `mralign export --train --policy POLICY` first",
+    RunKind.EVALUATE: "run `mralign evaluate` first",
+}
+
+
+def list_runs(session: Session, kind: RunKind | None = None, limit: int = 50) -> list[Run]:
+    """The newest runs first."""
+    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
+    return list(session.exec(query.where(col(Run.kind) == kind) if kind else query))
