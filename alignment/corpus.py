@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from alignment.candidates import Draw, Size, TokenCounter
 from alignment.examples import ExampleSource, Unit
+from alignment.pool import CONSENSUS
 from store.errors import InvalidInput, NotFound
 from store.runs import get_latest_run, get_run
 from store.states import RunKind, ThinkingMode, VersionStatus
@@ -26,7 +28,6 @@ from store.tables import (
     TracePair,
 )
 
-CONSENSUS = "consensus"
 IMMUTABLE = (VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 ROWS_A_QUERY = 500  # below SQLite's limit of bound parameters, whatever its build
 
@@ -150,6 +151,28 @@ def load_sources(
             )
             found[trace.external_id] = (source, starts[trace.id])
     return found
+
+
+def describe_runs(session: Session, labels: LabelSets) -> dict[str, dict[str, Any]]:
+    """The runs that made the labels: annotate, cluster, and the label run that it names."""
+    runs = {"annotate": labels.run}
+    if labels.version.cluster_run_id is not None:
+        runs["cluster"] = get_run(session, labels.version.cluster_run_id)
+        label_run_id = runs["cluster"].parameters.get("label_run_id")
+        if isinstance(label_run_id, int):
+            runs["label"] = get_run(session, label_run_id)
+    return {name: _run_document(run) for name, run in runs.items()}
+
+
+def _run_document(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "model": run.model,
+        "seed": run.seed,
+        "prompt_hash": run.prompt_hash,
+        "input_hash": run.input_hash,
+        "code_version": run.code_version,
+    }
 
 
 def _segment_starts(session: Session, trace_ids: Sequence[int]) -> dict[int, list[int]]:

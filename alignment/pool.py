@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from sqlmodel import Session
 
 from alignment.candidates import (
     Candidate,
+    Draw,
     Drop,
     Funnel,
     FunnelStep,
+    Size,
     TokenCounter,
     approximate_tokens,
     select,
 )
-from alignment.corpus import CONSENSUS, LabelSets, load_draws, load_label_sets, measure_polar
-from alignment.examples import split_of
+from alignment.examples import Unit, split_of
 from alignment.fits import Fits, LabelledTrace, fit_all
 from alignment.transitions import Preset
-from store.errors import InvalidInput
+
+CONSENSUS = "consensus"
+
+
+class PoolError(ValueError):
+    """Nothing can be exported, or a tokenizer cannot be opened."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class Pool:
-    """The candidates that an export holds, their labels, and the way to them."""
+    """The candidates that an export holds, the units of each, and the way to them."""
 
-    labels: LabelSets
+    categories: tuple[str, ...]
+    units: Mapping[str, tuple[Unit, ...]]  # by trace id
     candidates: tuple[Candidate, ...]
     funnel: Funnel
 
@@ -62,17 +67,16 @@ class Pool:
 def open_tokenizer(policy: str) -> Tokenizer:
     """The policy's own tokenizer.
 
-    Raises:
-        InvalidInput: the policy has none, or transformers is not installed.
+    Raises: PoolError if the policy has none, or transformers is not installed.
     """
     try:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(policy)
     except ImportError as error:
-        raise InvalidInput("a policy needs transformers: install mralign[train]") from error
+        raise PoolError("a policy needs transformers: install mralign[train]") from error
     except (OSError, ValueError) as error:
-        raise InvalidInput(
+        raise PoolError(
             f"expected a policy with a tokenizer in {policy}: {str(error)[:300]}"
         ) from error
 
@@ -83,32 +87,35 @@ def open_tokenizer(policy: str) -> Tokenizer:
     return Tokenizer(policy, count)
 
 
-def load_pool(session: Session, settings: ExportSettings) -> Pool:
+def form_pool(
+    categories: Sequence[str],
+    units: Mapping[str, tuple[Unit, ...]],
+    draws: Sequence[Draw],
+    sizes: Mapping[str, Size],
+    settings: ExportSettings,
+) -> Pool:
     """The polar, distinct, annotated traces, inside the length filter if that is asked for.
 
-    Raises:
-        NotFound: there is no annotate run.
-        InvalidInput: no annotated trace has a polarity.
+    `units` holds the annotated traces, `sizes` every polar one, by trace id.
+    Raises: PoolError if nothing is left.
     """
-    labels = load_label_sets(session, settings.annotate_run_id, settings.source)
-    sizes = measure_polar(session, settings.tokenizer.count)
-    selection = select(load_draws(session), lambda draw: sizes[draw.trace_id])
+    selection = select(draws, lambda draw: sizes[draw.trace_id])
     kept = selection.inside_length_filter() if settings.length_filter else selection.candidates
-    annotated = tuple(one for one in kept if one.draw.trace_id in labels.units)
+    annotated = tuple(one for one in kept if one.draw.trace_id in units)
     funnel = _with_annotated(selection.funnel, kept, annotated)
     if not annotated:
         counts = ", ".join(f"{step.traces} {step.name}" for step in funnel.steps)
-        raise InvalidInput(
+        raise PoolError(
             f"expected annotated traces with a polarity, found none ({counts}); set polarities"
             " with `mralign traces pair`, then annotate with `mralign annotate run`"
         )
-    return Pool(labels, annotated, funnel)
+    return Pool(tuple(categories), units, annotated, funnel)
 
 
 def labelled(pool: Pool) -> list[LabelledTrace]:
     """The candidates with their units, in the pool's order."""
     return [
-        LabelledTrace(one.draw.trace_id, one.polarity, pool.labels.units[one.draw.trace_id])
+        LabelledTrace(one.draw.trace_id, one.polarity, pool.units[one.draw.trace_id])
         for one in pool.candidates
     ]
 
@@ -120,7 +127,7 @@ def fit_pool(pool: Pool, settings: ExportSettings) -> Fits:
         for candidate, trace in zip(pool.candidates, labelled(pool), strict=True)
         if split_of(candidate.question_key, settings.validation_share) == "train"
     ]
-    return fit_all(train, pool.labels.categories, settings.preset)
+    return fit_all(train, pool.categories, settings.preset)
 
 
 def _with_annotated(

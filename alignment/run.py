@@ -12,19 +12,27 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from alignment.candidates import Funnel, LengthFilter
-from alignment.corpus import load_label_sets, load_sources, require_frozen
+from alignment.corpus import (
+    LabelSets,
+    describe_runs,
+    load_draws,
+    load_label_sets,
+    load_sources,
+    measure_polar,
+    require_frozen,
+)
 from alignment.examples import example_row, split_of, tiled, unit_spans
 from alignment.export import content_hash, write_export
 from alignment.fits import Fits, LabelledTrace, fit_all
-from alignment.judging import PairReport, judge_pairs, record_pairs
+from alignment.intake import PairReport, judge_pairs, record_pairs
 from alignment.manifest import manifest_document
 from alignment.matching import Normalisation
-from alignment.pool import ExportSettings, Pool, fit_pool, labelled, load_pool
+from alignment.pool import ExportSettings, Pool, fit_pool, form_pool, labelled
 from store.engine import reading, transaction
 from store.errors import InvalidInput, NotFound
-from store.runs import code_version, failing_run, finish_run, get_run, start_run
+from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
-from store.tables import Export, Run, TracePair, TrainingRun
+from store.tables import Export, TracePair, TrainingRun
 
 if TYPE_CHECKING:
     from alignment.recipe import StepMetrics, TrainingConfig, TrainingResult
@@ -87,9 +95,10 @@ def fit_transitions(
         InvalidInput: no annotated trace has a polarity.
     """
     settings = settings or ExportSettings()
-    if not all_traces:
-        return fit_pool(load_pool(session, settings), settings)
     labels = load_label_sets(session, settings.annotate_run_id, settings.source)
+    if not all_traces:
+        with mendable():
+            return fit_pool(load_pool(session, labels, settings), settings)
     traces = [LabelledTrace(name, None, units) for name, units in labels.units.items()]
     return fit_all(traces, labels.categories, settings.preset, by_polarity=False)
 
@@ -110,13 +119,13 @@ def export_training_set(
     run = start_run(engine, RunKind.EXPORT, parameters=_parameters(settings, folder))
     with failing_run(engine, run.id), mendable():
         with reading(engine) as session:
-            pool = load_pool(session, settings)
+            pool = load_pool(session, labels, settings)
             fits = fit_pool(pool, settings)
             rows = _rows(session, pool, fits, settings)
-            origin = _origin(session, pool, settings)
+            origin = _origin(session, labels, settings)
         document = manifest_document(rows, fits, pool.funnel, origin)
         manifest = write_export(folder, rows, document)
-        export_id = _remember_export(engine, run.id, pool, folder, manifest)
+        export_id = _remember_export(engine, run.id, labels, folder, manifest)
     return ExportReport(run.id, export_id, folder, manifest, pool.funnel)
 
 
@@ -157,6 +166,12 @@ def train_on_export(
         result = train_from_export(folder, output, config, on_step)
         training_run_id = _remember_training(engine, run.id, export, config, result)
     return TrainingReport(run.id, training_run_id, result)
+
+
+def load_pool(session: Session, labels: LabelSets, settings: ExportSettings) -> Pool:
+    """The training candidates among the traces that were annotated, and the way to them."""
+    sizes = measure_polar(session, settings.tokenizer.count)
+    return form_pool(labels.categories, labels.units, load_draws(session), sizes, settings)
 
 
 @contextmanager
@@ -205,18 +220,18 @@ def _rows(
     return rows
 
 
-def _origin(session: Session, pool: Pool, settings: ExportSettings) -> dict[str, Any]:
+def _origin(session: Session, labels: LabelSets, settings: ExportSettings) -> dict[str, Any]:
     """Where an export comes from, as its manifest states it."""
-    version = pool.labels.version
+    version = labels.version
     judged = session.exec(select(TracePair.judged_by).distinct()).all()
     return {
         "taxonomy": {
             "name": version.name,
             "content_hash": version.content_hash,
-            "categories": list(pool.labels.categories),
+            "categories": list(labels.categories),
         },
-        "runs": _run_documents(session, pool),
-        "source": pool.labels.source,
+        "runs": describe_runs(session, labels),
+        "source": labels.source,
         "polarity_judged_by": sorted(judged),
         "filter": {**asdict(LengthFilter()), "applied": settings.length_filter},
         "tokenizer": settings.tokenizer.name,
@@ -225,42 +240,21 @@ def _origin(session: Session, pool: Pool, settings: ExportSettings) -> dict[str,
     }
 
 
-def _run_documents(session: Session, pool: Pool) -> dict[str, dict[str, Any]]:
-    """The runs that made the labels: annotate, cluster, and the label run that it names."""
-    runs = {"annotate": pool.labels.run}
-    if pool.labels.version.cluster_run_id is not None:
-        runs["cluster"] = get_run(session, pool.labels.version.cluster_run_id)
-        label_run_id = runs["cluster"].parameters.get("label_run_id")
-        if isinstance(label_run_id, int):
-            runs["label"] = get_run(session, label_run_id)
-    return {name: _run_document(run) for name, run in runs.items()}
-
-
-def _run_document(run: Run) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "model": run.model,
-        "seed": run.seed,
-        "prompt_hash": run.prompt_hash,
-        "input_hash": run.input_hash,
-        "code_version": run.code_version,
-    }
-
-
 def _remember_export(
-    engine: sa.Engine, run_id: int, pool: Pool, folder: Path, manifest: dict[str, Any]
+    engine: sa.Engine, run_id: int, labels: LabelSets, folder: Path, manifest: dict[str, Any]
 ) -> int:
     with transaction(engine) as session:
         export = Export(
             run_id=run_id,
-            version_id=pool.labels.version.id,
-            annotate_run_id=pool.labels.run.id,
+            version_id=labels.version.id,
+            annotate_run_id=labels.run.id,
             folder=str(folder.expanduser().absolute()),
             content_hash=content_hash(manifest),
             manifest=manifest,
         )
         session.add(export)
-        message = f"{len(pool.candidates)} rows in {folder}"
+        rows = sum(file["rows"] for file in manifest["files"].values())
+        message = f"{rows} rows in {folder}"
         finish_run(session, run_id, RunStatus.SUCCEEDED, message, metrics=manifest["counts"])
         session.flush()
         return export.id

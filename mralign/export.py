@@ -75,14 +75,16 @@ def _settings(
     policy: str | None,
 ) -> Any:
     from alignment.pool import APPROXIMATE, ExportSettings, open_tokenizer
+    from alignment.run import mendable
 
-    return ExportSettings(
-        annotate_run_id=annotate_run,
-        preset=preset.value,
-        length_filter=length_filter,
-        validation_share=validation_share,
-        tokenizer=open_tokenizer(policy) if policy else APPROXIMATE,
-    )
+    with mendable():
+        return ExportSettings(
+            annotate_run_id=annotate_run,
+            preset=preset.value,
+            length_filter=length_filter,
+            validation_share=validation_share,
+            tokenizer=open_tokenizer(policy) if policy else APPROXIMATE,
+        )
 
 
 def _exported(out: Path | None, settings: Any) -> "ExportReport":

@@ -69,11 +69,22 @@ COUNTS = (
     "negative",
     "no polarity",
     "hit gaps",
+    "off not imported",
     "unknown ids",
     "invalid records",
     "without a partner",
     "without a gold answer",
 )
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """A pair that is to be written; its off trace need not have been imported."""
+
+    on_trace_id: int
+    off_trace_id: int | None
+    off_external_id: str
+    judgment: Judgment
 
 
 def judge_pairs(engine: sa.Engine, how: Normalisation, report: PairReport) -> None:
@@ -115,7 +126,7 @@ def _judge_questions(
     )
     for trace in session.exec(query):
         groups[trace.question_id, trace.model][trace.thinking_mode].append(trace)
-    pairs: list[tuple[Trace, Trace, Judgment]] = []
+    pairs: list[JudgedPair] = []
     for (question_id, _), modes in groups.items():
         for on, off in zip_longest(modes[ThinkingMode.ON], modes[ThinkingMode.OFF]):
             if on is None or off is None:
@@ -124,7 +135,7 @@ def _judge_questions(
                 report.tally["without a gold answer"] += 1
             else:
                 judgment = judge(on.thinking, on.answer, off.answer, golds[question_id], how)
-                pairs.append((on, off, judgment))
+                pairs.append(JudgedPair(on.id, off.id, off.external_id, judgment))
     _write(session, pairs, report)
 
 
@@ -137,53 +148,56 @@ def _record_batch(
     names = {name for _, record in batch for name in (record.on_id, record.off_id)}
     query = select(Trace, Question).join(Question).where(col(Trace.external_id).in_(names))
     known = {trace.external_id: (trace, question) for trace, question in session.exec(query)}
-    pairs: dict[int, tuple[Trace, Trace, Judgment]] = {}
+    pairs: dict[int, JudgedPair] = {}
     for number, record in batch:
-        unknown = [name for name in (record.on_id, record.off_id) if name not in known]
-        if unknown:
-            report.add_problem("unknown ids", f"line {number}: no trace {', '.join(unknown)}")
+        if record.on_id not in known:
+            report.add_problem("unknown ids", f"line {number}: no trace {record.on_id}")
             continue
-        (on, question), (off, _) = known[record.on_id], known[record.off_id]
+        on, question = known[record.on_id]
+        off = known[record.off_id][0] if record.off_id in known else None
         if fault := _mismatch(on, off):
             report.add_problem("invalid records", f"line {number}: {fault}")
             continue
         golds = question.gold_answers
         judgment = judged(on.thinking, record.z_on, record.z_off, golds, how)
-        pairs[on.id] = (on, off, judgment)
+        pairs[on.id] = JudgedPair(on.id, off.id if off else None, record.off_id, judgment)
+        report.tally["off not imported"] += off is None
     _write(session, list(pairs.values()), report)
 
 
-def _mismatch(on: Trace, off: Trace) -> str:
-    """Why two traces are no pair, or nothing."""
-    if on.thinking_mode != ThinkingMode.ON or off.thinking_mode != ThinkingMode.OFF:
-        modes = f"{on.thinking_mode.value} and {off.thinking_mode.value}"
-        return f"expected thinking on and off, got {modes}"
+def _mismatch(on: Trace, off: Trace | None) -> str:
+    """Why two traces are no pair, or nothing; a judged partner need not have been imported."""
+    if on.thinking_mode != ThinkingMode.ON:
+        return f"expected a trace with thinking on in on_id, {on.external_id} is off"
+    if off is None:
+        return ""
+    if off.thinking_mode != ThinkingMode.OFF:
+        return f"expected a trace with thinking off in off_id, {off.external_id} is on"
     if on.question_id != off.question_id:
         return f"{on.external_id} and {off.external_id} answer different questions"
     return ""
 
 
-def _write(
-    session: Session, pairs: Sequence[tuple[Trace, Trace, Judgment]], report: PairReport
-) -> None:
+def _write(session: Session, pairs: Sequence[JudgedPair], report: PairReport) -> None:
     """Add the pairs, or change the rows that are there for their thinking-on traces."""
-    ids = [on.id for on, _, _ in pairs]
+    ids = [pair.on_trace_id for pair in pairs]
     query = select(TracePair).where(col(TracePair.on_trace_id).in_(ids))
     rows = {row.on_trace_id: row for row in session.exec(query)}
-    for on, off, judgment in pairs:
+    for pair in pairs:
         values: dict[str, Any] = {
-            "off_trace_id": off.id,
-            "z_on": int(judgment.z_on),
-            "z_off": int(judgment.z_off),
+            "off_trace_id": pair.off_trace_id,
+            "off_external_id": pair.off_external_id,
+            "z_on": int(pair.judgment.z_on),
+            "z_off": int(pair.judgment.z_off),
             "judged_by": report.judged_by,
-            "polarity": Polarity(judgment.polarity) if judgment.polarity else None,
-            "hit_gap": judgment.hit_gap,
+            "polarity": Polarity(pair.judgment.polarity) if pair.judgment.polarity else None,
+            "hit_gap": pair.judgment.hit_gap,
         }
-        row = rows.get(on.id) or TracePair(on_trace_id=on.id, **values)
+        row = rows.get(pair.on_trace_id) or TracePair(on_trace_id=pair.on_trace_id, **values)
         for name, value in values.items():
             setattr(row, name, value)
         session.add(row)
-        report.add(judgment)
+        report.add(pair.judgment)
 
 
 def _records(path: Path, report: PairReport) -> Iterator[tuple[int, PairRecord]]:
