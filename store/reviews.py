@@ -51,7 +51,7 @@ def append_event(
     Raises:
         Conflict: another writer took the revision.
     """
-    version.revision += 1
+    name, version.revision = version.name, version.revision + 1
     event = ReviewEvent(
         version_id=version.id,
         revision=version.revision,
@@ -65,7 +65,7 @@ def append_event(
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict(f"somebody else changed {version.name}; look at it again") from error
+        raise Conflict(f"somebody else changed {name}; look at it again") from error
     return event
 
 

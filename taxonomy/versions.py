@@ -66,6 +66,7 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
+    categories = _starting(preset)
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:
@@ -78,7 +79,7 @@ def create_draft(
     )
     session.add(version)
     session.flush()
-    append_event(session, version, "start", {"categories": _starting(preset)}, person)
+    append_event(session, version, "start", {"categories": categories}, person)
     audit.record(
         session, person, "taxonomy.draft", f"taxonomy {clean}", preset=preset, run=cluster_run_id
     )
@@ -117,10 +118,10 @@ def freeze(
         InvalidInput: it is not approved, has no category, or no reason is given.
         FrozenVersion: it is frozen already.
     """
-    version = _move(session, version_id, VersionStatus.FROZEN, person, reason)
-    content = _current_content(session, version)
+    content = _current_content(session, get_version(session, version_id))
     if not content.categories:
-        raise InvalidInput(f"expected categories in {version.name}, found none; add some first")
+        raise InvalidInput(f"expected categories in {content.name}, found none; add some first")
+    version = _move(session, version_id, VersionStatus.FROZEN, person, reason)
     rows = _write_categories(session, version, content.categories)
     session.add_all(
         Mapping(
