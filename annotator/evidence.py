@@ -97,7 +97,7 @@ class LexiconEvidence:
         self.examples = embed([gist(example) for example in examples])
         self.example_cues = cue_matrix(examples)
         self._cue_weights = self._rarity()
-        self._profiles = self._unit(self._means(self.example_cues))
+        self._profiles = self._unit(self.means(self.example_cues))
         self._meaning_scale = scale_of(self._raw_meaning(self.examples))
         self._definition_scale = scale_of(self.examples @ self.names.T)
         self._cue_scale = scale_of(self._raw_cues(self.example_cues))
@@ -141,7 +141,8 @@ class LexiconEvidence:
         scores: Matrix = self._unit(cues) @ self._profiles.T
         return scores
 
-    def _means(self, rows: Matrix) -> Matrix:
+    def means(self, rows: Matrix) -> Matrix:
+        """The mean over each entry's examples. Shapes: (examples, k) to (l, k)."""
         means: Matrix = np.add.reduceat(rows, self._starts, axis=0) / self._counts[:, None]
         return means
 
