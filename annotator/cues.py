@@ -49,7 +49,8 @@ FAMILIES = (
         "verifies, double-checks or confirms an earlier result",
         r"double[- ]?check|(?:let me|let's|i should|i need to|i'll|i must|to) (?:just )?"
         r"(?:check|verify|confirm|make sure|re-?check|validate)|verify(?:ing)?\b|sanity check"
-        r"|cross-?(?:check|referenc)|checking (?:this|that|the|again|each)|make sure|confirm(?:ing)?\b",
+        r"|cross-?(?:check|referenc)|checking (?:this|that|the|again|each)|make sure"
+        r"|confirm(?:ing)?\b",
     ),
     CueFamily(
         "agreement",
@@ -61,7 +62,8 @@ FAMILIES = (
         "mismatch",
         "finds a conflict or that something does not fit",
         r"(?:doesn't|does not|don't|didn't|can't) (?:fit|match|add up|work|hold|make sense|align)"
-        r"|contradict|inconsisten|conflict|not (?:possible|matching)|too (?:early|late|large|small)",
+        r"|contradict|inconsisten|conflict|not (?:possible|matching)|too (?:early"
+        r"|late|large|small)",
     ),
     CueFamily(
         "alternative",
@@ -85,7 +87,8 @@ FAMILIES = (
         "memory search",
         "searches memory for a piece of knowledge",
         r"let me (?:try to )?(?:recall|remember|think)|trying to (?:recall|remember)|my memory"
-        r"|look(?:ing)? (?:it |this |that )?up|rings? a bell|heard of|searching|try to (?:recall|remember)",
+        r"|look(?:ing)? (?:it |this |that )?up|rings? a bell|heard of|searching"
+        r"|try to (?:recall|remember)",
     ),
     CueFamily(
         "source",
@@ -110,13 +113,15 @@ FAMILIES = (
     CueFamily(
         "confidence",
         "judges how likely or certain something is, evaluates",
-        r"i'm (?:\w+ )?(?:sure|certain|confident)|likely|probab|plausible|seems (?:to|like|right|that)"
+        r"i'm (?:\w+ )?(?:sure|certain|confident)|likely|probab|plausible"
+        r"|seems (?:to|like|right|that)"
         r"|reasonable|reliable|confident|most (?:likely|probable)",
     ),
     CueFamily(
         "task",
         "states what is asked, frames the problem",
-        r"the (?:user|question|problem|task|query|prompt)\b|i need to (?:find|figure|determine|answer|"
+        r"the (?:user|question|problem|task|query|prompt)\b|i need to (?:find|figure"
+        r"|determine|answer|"
         r"work out|solve)|we (?:are|need|have) (?:to|asked|given)|asks? (?:for|about|me)|asking"
         r"|let's (?:tackle|see|break)|i'm (?:trying|asked|supposed) to",
     ),
@@ -128,20 +133,23 @@ FAMILIES = (
     CueFamily(
         "plan",
         "makes a plan, decides what to do next",
-        r"i (?:should|will|can|could|must)\b|i'll|let me\b|let's\b|we (?:should|can|need)|plan|strategy"
+        r"i (?:should|will|can|could|must)\b|i'll|let me\b|let's\b|we (?:should|can"
+        r"|need)|plan|strategy"
         r"|approach|i need to",
     ),
     CueFamily(
         "division",
         "breaks the problem down into parts or steps",
         r"step by step|break(?:ing)? (?:it|this|that|the|down)|(?:two|three|several|multiple|four) "
-        r"(?:parts|steps|questions|pieces|things)|one by one|separately|first part|sub-?(?:question|problem)"
+        r"(?:parts|steps|questions|pieces|things)|one by one|separately|first part"
+        r"|sub-?(?:question|problem)"
         r"|each (?:part|of these|one)|piece by piece",
     ),
     CueFamily(
         "first step",
         "begins with the first step of a sequence",
-        r"^\W*(?:so,? )?first(?:ly)?\b|to (?:begin|start)|let me start|start(?:ing)? with|first (?:of all|off|step)",
+        r"^\W*(?:so,? )?first(?:ly)?\b|to (?:begin|start)|let me start"
+        r"|start(?:ing)? with|first (?:of all|off|step)",
     ),
     CueFamily(
         "next step",
@@ -165,17 +173,20 @@ FAMILIES = (
     CueFamily(
         "premise",
         "reasons from a given fact",
-        r"since\b|given (?:that|the|all)|considering|based on|knowing that|as (?:the|it|he|she) (?:is|was)",
+        r"since\b|given (?:that|the|all)|considering|based on|knowing that|as (?:the"
+        r"|it|he|she) (?:is|was)",
     ),
     CueFamily(
         "condition",
         "reasons under an assumption or a hypothetical case",
-        r"\bif\b|assum(?:e|ing)|suppos(?:e|ing)|what if|in case|provided|hypothetical|would (?:be|have)",
+        r"\bif\b|assum(?:e|ing)|suppos(?:e|ing)|what if|in case|provided"
+        r"|hypothetical|would (?:be|have)",
     ),
     CueFamily(
         "cases",
         "distinguishes cases or options and rules some out",
-        r"in (?:the|this|that|either|both|each) (?:first |second )?case|\bcase \d|either\b|rul(?:e|es|ed|ing)"
+        r"in (?:the|this|that|either|both|each) (?:first |second )?case|\bcase \d"
+        r"|either\b|rul(?:e|es|ed|ing)"
         r" (?:\w+ )?out|eliminat|scenario|option|possibilit|candidates?\b",
     ),
     CueFamily(
@@ -186,7 +197,8 @@ FAMILIES = (
     CueFamily(
         "comparison",
         "compares things: differences, similarities, rank",
-        r"compar|versus|\bvs\b|whereas|difference|differ\b|unlike|\w+er than|closest|more than|less than"
+        r"compar|versus|\bvs\b|whereas|difference|differ\b|unlike|\w+er than|closest"
+        r"|more than|less than"
         r"|between the two|same as|both\b",
     ),
     CueFamily(
@@ -198,7 +210,7 @@ FAMILIES = (
     CueFamily(
         "class",
         "puts something in a category, type or class",
-        r"(?:type|kind|category|class|form|sort|genus|species|group|genre)s? of|classif|categor"
+        r"(?:type|kind|category|form|sort|genus|species|genre)s? of|classif|categor"
         r"|belongs? to|falls? (?:under|into)|counts? as|considered (?:a|an|as)",
     ),
     CueFamily(
@@ -221,32 +233,38 @@ FAMILIES = (
     CueFamily(
         "joining",
         "brings several pieces of information together, synthesis",
-        r"putting (?:it|this|that|these|all|them|everything|together)|combin|together|taken together"
+        r"putting (?:it|this|that|these|all|them|everything|together)|combin"
+        r"|together|taken together"
         r"|connect|link(?:s|ed|ing)?\b|both .{1,60} and|fits? (?:with|together)|integrat",
     ),
     CueFamily(
         "answer",
         "states the final answer",
         r"the (?:\w+ )?answer (?:is|would|should|must|could|might)|final answer|answer:|\\boxed"
-        r"|i(?:'ll| will| would| can| am going to| should)? (?:go with|answer with|settle|stick with)|so it's",
+        r"|i(?:'ll| will| would| can| am going to| should)? (?:go with|answer with"
+        r"|settle|stick with)|so it's",
     ),
     CueFamily(
         "abstention",
         "decides to answer that it does not know",
-        r"(?:say|state|respond|answer|admit|acknowledge|reply|stating|saying|indicate)\w* (?:that )?(?:with )?"
-        r"[\"'“]?(?:i |the |my |un|uncertain|not)|i don't know[\"'”.]|safe(?:r|st)|avoid (?:giving|guessing"
+        r"(?:say|state|respond|answer|admit|acknowledge|reply|stating|saying"
+        r"|indicate)\w* (?:that )?(?:with )?"
+        r"[\"'“]?(?:i |the |my |un|uncertain|not)|i don't know[\"'”.]|safe(?:r|st)"
+        r"|avoid (?:giving|guessing"
         r"|misinform|provid|incorrect|mislead)|instead of guessing|rather than guess|honest",
     ),
     CueFamily(
         "reply",
         "thinks about the form of the reply and its reader",
-        r"respon(?:d|se)|the reader|format|explanation|phrase|present (?:the|this|it)|write (?:the|up|out)"
+        r"respon(?:d|se)|the reader|format|explanation|phrase|present (?:the|this"
+        r"|it)|write (?:the|up|out)"
         r"|user wants",
     ),
     CueFamily(
         "calculation",
         "calculates with numbers",
-        r"\d\s*[-+*/×÷=^]\s*\d|calculat|comput|equals?\b|multipl|divid|subtract|add(?:ing)? (?:up|them|the)"
+        r"\d\s*[+*/×÷=^]\s*\d|\d\s+[-–−]\s+\d|calculat|comput|equals?\b|multipl|divid|subtract"
+        r"|add(?:ing)? (?:up|them|the)"
         r"|\bsum\b|\btotal|percent|\w\s=\s\S|\\frac",
     ),
     CueFamily(
