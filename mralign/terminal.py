@@ -22,9 +22,9 @@ def printable(text: str) -> str:
     )
 
 
-def say(line: str) -> None:
-    """Print a line, its control characters shown."""
-    typer.echo(printable(line))
+def say(line: str, err: bool = False) -> None:
+    """Print a line, its control characters shown; `err` sends it to standard error."""
+    typer.echo(printable(line), err=err)
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
