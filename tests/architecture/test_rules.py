@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("store", "gateway", "annotator", "taxonomy", "alignment", "webapp", "mralign")
 MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
-IMPURE = {"run", "intake", "curation", "versions", "lineage", "labeler"}
+IMPURE = {"run", "intake", "corpus", "curation", "versions", "lineage", "labeler"}
 TORCH = {"batches", "logprobs", "losses", "training", "policy", "generation", "tiny"}
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
