@@ -243,7 +243,8 @@ class MatrixImage:
     name: str
     title: str
     address: str
-    largest: Sequence[tuple[str, str, str]]
+    states: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
@@ -288,5 +289,3 @@ class KeysPage(Page):
 
     template: ClassVar[str] = "keys.html"
     keys: Sequence[tuple[str, Sequence[tuple[str, str]]]]
-
-

@@ -73,9 +73,7 @@ def _nearest(
     return session.execute(query).all()
 
 
-def _chosen(
-    cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
-) -> sa.Subquery:
+def _chosen(cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]) -> sa.Subquery:
     """A few instances, found before any text is touched."""
     return (
         sa.select(

@@ -194,9 +194,7 @@ def _open_labels(
     session: Session, segment_ids: Sequence[int]
 ) -> defaultdict[int, list[NamedLabel]]:
     query = (
-        sa.select(
-            col(LabelInstance.segment_id), col(OpenLabel.text), col(LabelInstance.confidence)
-        )
+        sa.select(col(LabelInstance.segment_id), col(OpenLabel.text), col(LabelInstance.confidence))
         .join(OpenLabel, col(OpenLabel.id) == col(LabelInstance.open_label_id))
         .where(
             col(LabelInstance.segment_id).in_(segment_ids),

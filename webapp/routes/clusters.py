@@ -184,5 +184,3 @@ def show_history(
         notice = notice_of(session, version_id, done)
     later = f"?before={lines[-1].revision}" if lines and lines[-1].revision > 1 else ""
     return visit.show(HistoryPage(review=review, lines=lines, later=later, notice=notice))
-
-

@@ -203,4 +203,3 @@ def show_diff(
             difference=versions.diff(session, before, version_id),
         )
         return visit.show(page)
-
