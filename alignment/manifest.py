@@ -1,0 +1,81 @@
+"""What an export says of itself: counts, funnel, filter, matrices, and where it came from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from alignment.candidates import Funnel
+from alignment.examples import INSTRUCTION
+from alignment.export import suggested_lambda_r
+from alignment.fits import Fits
+from alignment.moves import state_names
+from alignment.transitions import PRESETS, Fit
+
+
+def manifest_document(
+    rows: Sequence[Mapping[str, Any]], fits: Fits, funnel: Funnel, origin: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest without the files' hashes; `origin` holds taxonomy, runs, filter, versions."""
+    counts = _counts(rows)
+    train = counts["rows"]["train"]
+    return {
+        **origin,
+        "instruction": INSTRUCTION,
+        "counts": counts,
+        "funnel": [asdict(step) for step in funnel.steps],
+        "drops": dict(sorted(Counter(drop.step for drop in funnel.drops).items())),
+        "transitions": _transitions(fits),
+        "lambda": {
+            "lambda_c": 1.0,
+            "suggested_lambda_r": suggested_lambda_r(train["desirable"], train["undesirable"]),
+            "because": "lambda_c·|D+| / (lambda_r·|D-|) is to lie in [1, 1.5]",
+        },
+    }
+
+
+def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    segments = [segment for row in rows for segment in row["segments"]]
+    by_split = {
+        split: {
+            "desirable": sum(row["label"] for row in rows if row["split"] == split),
+            "undesirable": sum(not row["label"] for row in rows if row["split"] == split),
+        }
+        for split in ("train", "validation")
+    }
+    return {
+        "rows": by_split,
+        "units": len(segments),
+        "units_without_labels": sum(not segment["labels"] for segment in segments),
+        "units_with_a_move": sum(segment["move"] is not None for segment in segments),
+        "weights_clipped": sum(segment["clipped"] for segment in segments),
+    }
+
+
+def _transitions(fits: Fits) -> dict[str, Any]:
+    named = {"overall": fits.overall, "positive": fits.positive, "negative": fits.negative}
+    return {
+        "states": list(state_names(fits.categories)),
+        "preset": {"name": fits.preset, **asdict(PRESETS[fits.preset])},
+        "fitted_on": "the rows of the training split",
+        "fits": {
+            name: {"traces": fits.trace_counts[name], **_fit_document(fit)}
+            for name, fit in named.items()
+            if fit is not None
+        },
+    }
+
+
+def _fit_document(fit: Fit) -> dict[str, Any]:
+    return {
+        "matrix": fit.matrix.tolist(),
+        "support": fit.support.tolist(),
+        "moves": fit.move_count,
+        "iterations": fit.iterations,
+        "converged": fit.converged,
+        "largest_change": fit.largest_change,
+        "objective_nats": fit.objective_nats[-1],
+        "log_likelihood_nats": fit.log_likelihood_nats[-1],
+    }

@@ -1,0 +1,121 @@
+"""Exact match of an answer, and of a gold answer in a thinking text, normalised in two ways."""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal
+
+Normalisation = Literal["plain", "squad"]
+
+_ANSWER_PREFIX = re.compile(r"\A\s*(?:the\s+)?(?:final\s+)?answer\s*:\s*", re.IGNORECASE)
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_REMOVED: dict[int, str] = {ord(mark): "" for mark in string.punctuation}
+_SPACED: dict[int, str] = {ord(mark): " " for mark in string.punctuation}
+
+
+class MatchingError(ValueError):
+    """A normalisation was asked for that does not exist."""
+
+
+def plain(text: str) -> str:
+    """The answer as written, without its wrapping: one leading "Answer:" and one full stop go.
+
+    White space is collapsed, characters are composed (NFC); case, punctuation and articles stay.
+    Differs: the source compares strings as they are; instruction-tuned models write "Answer: X.",
+    which is the same answer as "X".
+    """
+    bare = _ANSWER_PREFIX.sub("", _collapsed(text), count=1)
+    return bare.removesuffix(".").rstrip()
+
+
+def squad(text: str) -> str:
+    """The answer in lower case, without punctuation and articles.
+
+    Identity: equal plain forms have equal squad forms.
+    Source: the SQuAD v1.1 evaluation script, applied to the plain form.
+    Differs: an answer that is nothing but articles and punctuation ("A", "?") keeps its lower-case
+    plain form, so that it does not equal every other such answer.
+    """
+    bare = plain(text)
+    return _without_articles(bare.lower().translate(_REMOVED)) or bare.lower()
+
+
+def normalise(text: str, how: Normalisation) -> str:
+    """The plain or the squad form of an answer."""
+    if how == "plain":
+        return plain(text)
+    if how == "squad":
+        return squad(text)
+    raise MatchingError(f"expected a normalisation of 'plain' or 'squad', got {how!r}")
+
+
+def is_answer(answer: str, golds: Sequence[str], how: Normalisation = "plain") -> bool:
+    """Whether the answer equals any alias of the gold answer (EM_a). Source: method, section 8."""
+    given = normalise(answer, how)
+    return bool(given) and any(given == normalise(gold, how) for gold in golds)
+
+
+def stands_in(thinking: str, golds: Sequence[str], how: Normalisation = "plain") -> bool:
+    """Whether any alias of the gold answer stands in the text, on word boundaries (EM_t).
+
+    Under squad an alias may stand in the text with its punctuation removed ("U.S." in "US") or
+    read as spaces ("1914" in "1914-1918"). A gold of one or two characters gives false hits.
+    """
+    if how == "plain":
+        text = _collapsed(thinking)
+        return any(_on_word_boundaries(plain(gold), text) for gold in golds)
+    if how != "squad":
+        raise MatchingError(f"expected a normalisation of 'plain' or 'squad', got {how!r}")
+    return any(_stands_translated(thinking, golds, table) for table in (_REMOVED, _SPACED))
+
+
+def is_hit_gap(*, gold_in_thinking: bool, gold_is_answer: bool) -> bool:
+    """Whether the gold answer stands in the thinking and not in the answer: EM_t ∧ ¬EM_a."""
+    return gold_in_thinking and not gold_is_answer
+
+
+def is_misleading(*, gold_in_thinking: bool, gold_is_answer: bool) -> bool:
+    """Whether thinking and answer disagree about the gold answer: EM_t ⊕ EM_a."""
+    return gold_in_thinking != gold_is_answer
+
+
+def answer_of(response: str) -> str:
+    """What stands in the last <answer> pair, else all after the last </think>.
+
+    A response without any tag is its own answer; one whose <think> never closes has none ("").
+    """
+    end = response.rfind("</answer>")
+    start = response.rfind("<answer>", 0, max(end, 0))
+    if end >= 0 and start >= 0:
+        return response[start + len("<answer>") : end].strip()
+    _, closed, after = response.rpartition("</think>")
+    if not closed and "<think>" in response:
+        return ""
+    return after.strip()
+
+
+def _collapsed(text: str) -> str:
+    """The text composed (NFC), each run of white space as one space, none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _without_articles(text: str) -> str:
+    """The text without a, an and the, white space collapsed."""
+    return " ".join(_ARTICLES.sub(" ", text).split())
+
+
+def _on_word_boundaries(gold: str, text: str) -> bool:
+    """Whether the gold stands in the text with no word character touching either end."""
+    if not gold:
+        return False
+    return re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", text) is not None
+
+
+def _stands_translated(thinking: str, golds: Sequence[str], table: dict[int, str]) -> bool:
+    """Whether a gold's words stand in the thinking's, both under one reading of punctuation."""
+    text = f" {_without_articles(_collapsed(thinking).lower().translate(table))} "
+    words = (_without_articles(plain(gold).lower().translate(table)) for gold in golds)
+    return any(f" {gold} " in text for gold in words if gold)

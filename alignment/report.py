@@ -1,0 +1,180 @@
+"""A matrix between states as text for the terminal and as an SVG heatmap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+
+from alignment.transitions import allowed_cells
+from alignment.weights import HIGHEST_WEIGHT, LOWEST_WEIGHT
+
+if TYPE_CHECKING:
+    from alignment.transitions import Matrix
+
+Scale = Literal["probability", "weight"]
+CELL = 34
+LEFT = 150
+TOP = 150
+NARROWEST = 720  # so that a title fits over few categories
+BLUE = (8, 48, 107)
+ORANGE = (166, 54, 3)
+FORBIDDEN_FILL = "#eeeeee"
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """What a heatmap shows; `scale` says whether cells are probabilities or weights around 1."""
+
+    matrix: Matrix
+    states: Sequence[str]
+    title: str
+    scale: Scale = "probability"
+
+
+def weight_matrix(polar: Matrix, overall: Matrix) -> Matrix:
+    """clip(P^±_ab / P_ab, 1/e, e) on the allowed cells, NaN on the others.
+
+    Identity: the weight of a move between two sets of one label each is its cell.
+    """
+    allowed = allowed_cells(len(overall) - 2)
+    known = allowed & (overall > 0.0)
+    ratio = np.divide(polar, overall, out=np.ones_like(overall), where=known)
+    ratio[(overall == 0.0) & (polar > 0.0)] = np.inf
+    return np.where(allowed, np.clip(ratio, LOWEST_WEIGHT, HIGHEST_WEIGHT), np.nan)
+
+
+def matrix_text(heatmap: Heatmap) -> str:
+    """The matrix as aligned text: probabilities in percent, weights with two decimals.
+
+    Columns are numbered as rows are; "·" stands for less than half a percent, a space for a cell
+    that cannot be.
+    """
+    names = [_shortened(name, 20) for name in heatmap.states]
+    cells = [[_cell_text(value, heatmap.scale) for value in row] for row in _shown(heatmap)]
+    digits = max(len(cell) for row in cells for cell in row)
+    wide = max(len(str(len(names) - 1)), digits) + 1
+    left = max(len(name) for name in names) + 4
+    head = " " * left + "".join(f"{number:>{wide}}" for number in range(len(names)))
+    lines = [
+        f"{number:>2} {name:<{left - 3}}" + "".join(f"{cell:>{wide}}" for cell in row)
+        for number, (name, row) in enumerate(zip(names, cells, strict=True))
+    ]
+    return "\n".join([heatmap.title, head, *(line.rstrip() for line in lines)])
+
+
+def heatmap_svg(heatmap: Heatmap) -> str:
+    """The matrix as an SVG image: rows are where a move leaves, columns where it arrives.
+
+    Every name is escaped for XML. The image needs no font, script or style from outside.
+    """
+    count = len(heatmap.states)
+    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 40
+    marks = [
+        _cell_mark(row, column, float(value), heatmap)
+        for row, values in enumerate(_shown(heatmap))
+        for column, value in enumerate(values)
+    ]
+    names = [_name_marks(place, name) for place, name in enumerate(heatmap.states)]
+    caption = "from row to column, " + _CAPTION[heatmap.scale]
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+            f' width="{width}" height="{height}" role="img"'
+            f" aria-label={quoteattr(_xml_text(heatmap.title))}"
+            ' font-family="system-ui, sans-serif" font-size="12">',
+            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+            _text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"'),
+            *names,
+            *marks,
+            _text(LEFT, height - 14, caption, 'fill="#444444"'),
+            "</svg>",
+        ]
+    )
+
+
+_CAPTION: dict[Scale, str] = {
+    "probability": "in percent; grey cells cannot be",
+    "weight": "blue below 1, orange above; grey cells cannot be",
+}
+
+
+def _shown(heatmap: Heatmap) -> Matrix:
+    """The matrix with NaN in the cells that cannot be."""
+    return np.where(allowed_cells(len(heatmap.matrix) - 2), heatmap.matrix, np.nan)
+
+
+def _cell_text(value: float, scale: Scale) -> str:
+    if math.isnan(value):
+        return ""
+    if scale == "weight":
+        return f"{value:.2f}"
+    percent = f"{100.0 * value:.0f}"
+    return "·" if percent == "0" else percent
+
+
+def _cell_mark(row: int, column: int, value: float, heatmap: Heatmap) -> str:
+    x, y = LEFT + CELL * column, TOP + CELL * row
+    fill, ink = _colours(value, heatmap.scale)
+    square = f'<rect x="{x}" y="{y}" width="{CELL - 1}" height="{CELL - 1}" fill="{fill}">'
+    note = f"{heatmap.states[row]} → {heatmap.states[column]}: {value:.4g}"
+    title = "" if math.isnan(value) else f"<title>{_escaped(note)}</title>"
+    label = _text(
+        x + (CELL - 1) // 2,
+        y + CELL // 2 + 4,
+        _cell_text(value, heatmap.scale),
+        f'text-anchor="middle" font-size="11" fill="{ink}"',
+    )
+    return f"{square}{title}</rect>{label}"
+
+
+def _colours(value: float, scale: Scale) -> tuple[str, str]:
+    """The fill of a cell and an ink that is readable on it."""
+    if math.isnan(value):
+        return FORBIDDEN_FILL, "#555555"
+    if scale == "probability":
+        strength, full = math.sqrt(min(max(value, 0.0), 1.0)), BLUE
+    else:
+        log = math.log(min(max(value, LOWEST_WEIGHT), HIGHEST_WEIGHT))
+        strength, full = abs(log), ORANGE if log > 0.0 else BLUE
+    shade = [round(255 + (channel - 255) * strength) for channel in full]
+    return f"#{shade[0]:02x}{shade[1]:02x}{shade[2]:02x}", _ink(shade)
+
+
+def _ink(shade: Sequence[int]) -> str:
+    """Black or white, whichever has the higher contrast (WCAG relative luminance)."""
+    linear = [
+        channel / 255 / 12.92 if channel <= 10 else ((channel / 255 + 0.055) / 1.055) ** 2.4
+        for channel in shade
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000000"
+
+
+def _name_marks(place: int, name: str) -> str:
+    short = _shortened(name, 20)
+    middle = CELL * place + CELL // 2
+    row = _text(LEFT - 6, TOP + middle + 4, short, 'text-anchor="end"')
+    x, y = LEFT + middle, TOP - 6
+    return row + _text(x, y, short, f'transform="rotate(-60 {x} {y})"')
+
+
+def _text(x: int, y: int, text: str, attributes: str) -> str:
+    return f'<text x="{x}" y="{y}" {attributes}>{_escaped(text)}</text>'
+
+
+def _shortened(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _xml_text(text: str) -> str:
+    """The text without the characters that XML 1.0 cannot hold at all."""
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+
+
+def _escaped(text: str) -> str:
+    return escape(_xml_text(text))

@@ -1,0 +1,42 @@
+"""Where a benchmark's figures go: a table on the terminal, and results/NAME.json."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def save(name: str, figures: Mapping[str, float], details: Mapping[str, object]) -> Path:
+    """Print the figures and write them with the commit and the machine they were taken on."""
+    for key, value in figures.items():
+        print(f"{key:40} {value:,.4g}")
+    document = {
+        "name": name,
+        "commit": _commit(),
+        "machine": machine(),
+        "figures": dict(figures),
+        "details": dict(details),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def machine() -> str:
+    """The processor, its cores, and Python's version."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

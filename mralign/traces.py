@@ -1,0 +1,93 @@
+"""`mralign traces`: bring traces in, and say which thinking helped."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mralign.database import open_database
+from mralign.terminal import progress, say, show_table
+
+if TYPE_CHECKING:
+    from annotator.intake import ImportReport
+
+app = typer.Typer(
+    help="Import traces and set their polarity.", no_args_is_help=True, add_completion=False
+)
+
+SHOWN_BAD_LINES = 20
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="JSONL files, plain or gz.")],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=NAME: the file's name for a field, such as question=prompt."),
+    ] = None,
+    thinking_mode: Annotated[
+        str | None, typer.Option(help="on or off, for files that do not say it.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Take only the traces of this model.")] = None,
+) -> None:
+    """Import traces, a JSON object a line.
+
+    Fields: id, question, gold_answers, thinking, answer, model, thinking_mode (on or off);
+    `response` with <think>…</think> stands for thinking and answer. A bad line is reported
+    with its number and left out, and the exit code is then 3; a trace that is there already
+    adds nothing.
+    """
+    from annotator.intake import ImportOptions, import_file
+
+    options = ImportOptions(_mapping(field or []), thinking_mode, model)
+    engine = open_database()
+    bad = 0
+    for path in files:
+        with progress(f"import {path.name}") as advance:
+            report = import_file(engine, path, options, advance)
+        _show(path, report)
+        bad += report.bad_lines
+    if bad:
+        raise typer.Exit(3)
+
+
+def _mapping(fields: list[str]) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in fields]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise typer.BadParameter(f"expected FIELD=NAME, got {name}{equals}{value}")
+    return {name: value for name, _, value in pairs}
+
+
+def _show(path: Path, report: "ImportReport") -> None:
+    for line in report.first_bad[:SHOWN_BAD_LINES]:
+        say(f"{path.name}:{line.number}: {line.reason}", err=True)
+    if report.bad_lines > SHOWN_BAD_LINES:
+        say(f"{path.name}: and {report.bad_lines - SHOWN_BAD_LINES} bad lines more", err=True)
+    show_table(
+        ("traces added", "already there", "other model", "bad lines", "segments", "new questions"),
+        [(report.added.traces, report.added.already, report.other_model, report.bad_lines,
+          report.added.segments, report.added.questions)],
+        path.name,
+    )  # fmt: skip
+
+
+@app.command()
+def pair(
+    pairs: Annotated[
+        Path | None, typer.Option(help="JSONL of {on_id, off_id, z_on, z_off}, plain or gz.")
+    ] = None,
+    match: Annotated[
+        str, typer.Option(help="plain or squad: how an answer is held against the gold.")
+    ] = "squad",
+) -> None:
+    """Set each thinking-on trace's polarity, by exact match or from a file of judgments.
+
+    Positive: right with thinking, wrong without. Negative: the reverse.
+    """
+    from alignment.run import pair_traces
+
+    report = pair_traces(open_database(), pairs, match)
+    show_table(*report.table())
+    for line in report.problems[:SHOWN_BAD_LINES]:
+        say(line)

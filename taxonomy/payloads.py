@@ -1,0 +1,182 @@
+"""Decisions as they are written down: checked against the state, labels by their keys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from taxonomy.decisions import (
+    TEXT_LIMIT,
+    AddCategory,
+    Assign,
+    Decision,
+    DecisionError,
+    EditCategory,
+    MarkNoise,
+    Merge,
+    Rename,
+    RetireCategory,
+    Split,
+    UnknownNameError,
+    clean_key,
+    clean_line,
+    clean_optional,
+)
+from taxonomy.replay import State
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The state that a decision is about, and the key of each label by its number."""
+
+    state: State
+    keys: Mapping[int, str]
+
+    def group(self, anchor: str) -> list[str]:
+        """The labels of a group.
+
+        Raises:
+            UnknownNameError: there is no such group, or it is empty by now.
+        """
+        members = self.state.members(anchor)
+        if not members:
+            raise UnknownNameError(f"expected a group named {anchor[:50]!r}, found none; reload")
+        return members
+
+    def labels(self, label_ids: Sequence[int]) -> list[str]:
+        """The keys of labels, each once.
+
+        Raises:
+            UnknownNameError: a number is no label of this version.
+            DecisionError: none is given.
+        """
+        if not label_ids:
+            raise DecisionError("expected at least one label, got none; choose some")
+        unknown = [label_id for label_id in label_ids if label_id not in self.keys]
+        if unknown:
+            raise UnknownNameError(
+                f"expected labels of this version, but it lacks number {unknown[0]}"
+            )
+        return [self.keys[label_id] for label_id in dict.fromkeys(label_ids)]
+
+    def category(self, key: str) -> str:
+        """The key of a category in use.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        if key not in self.state.categories:
+            raise UnknownNameError(f"expected a category of this version, found no {key[:100]!r}")
+        return key
+
+
+def describe(decision: Decision, board: Board) -> tuple[str, Payload]:
+    """The kind and the payload of the event that a decision becomes.
+
+    Raises:
+        DecisionError: it breaks a rule.
+        UnknownNameError: it names a group, a label or a category that is not there.
+    """
+    match decision:
+        case Rename():
+            return "rename", _rename(decision, board)
+        case Merge():
+            return "merge", _merge(decision, board)
+        case Split():
+            return "split", _split(decision, board)
+        case Assign():
+            return "assign", _assign(decision, board)
+        case MarkNoise():
+            return "mark_noise", {"labels": board.labels(decision.label_ids)}
+        case _:
+            return _describe_category(decision, board)
+
+
+def _describe_category(
+    decision: AddCategory | EditCategory | RetireCategory, board: Board
+) -> tuple[str, Payload]:
+    match decision:
+        case AddCategory():
+            return "add_category", _add_category(decision, board)
+        case EditCategory():
+            return "edit_category", _edit_category(decision, board)
+        case RetireCategory():
+            return "retire_category", _retire_category(decision, board)
+
+
+def _rename(decision: Rename, board: Board) -> Payload:
+    definition = decision.definition
+    return {
+        "labels": board.group(decision.anchor),
+        "name": clean_line(decision.name, "a name"),
+        "definition": None if definition is None else clean_optional(definition, "a definition"),
+    }
+
+
+def _merge(decision: Merge, board: Board) -> Payload:
+    anchors = list(dict.fromkeys(decision.anchors))
+    if len(anchors) < 2:
+        raise DecisionError(f"expected two groups or more to merge, got {len(anchors)}")
+    groups = [board.group(anchor) for anchor in anchors]
+    return {
+        "labels": [key for group in groups for key in group],
+        "into": groups[0],
+        "name": None if decision.name is None else clean_line(decision.name, "a name"),
+    }
+
+
+def _split(decision: Split, board: Board) -> Payload:
+    members = set(board.group(decision.anchor))
+    keys = board.labels(decision.label_ids)
+    strangers = [key for key in keys if key not in members]
+    if strangers:
+        raise DecisionError(f"expected labels of the group, but {strangers[0]!r} is not in it")
+    if len(keys) == len(members):
+        raise DecisionError("expected some labels to stay in the group, but all were chosen")
+    return {"labels": keys, "name": clean_line(decision.name, "a name")}
+
+
+def _assign(decision: Assign, board: Board) -> Payload:
+    if (decision.anchor is None) == (not decision.label_ids):
+        raise DecisionError("expected either a group or labels to assign")
+    if decision.anchor is not None:
+        keys = board.group(decision.anchor)
+    else:
+        keys = board.labels(decision.label_ids)
+    category = decision.category
+    return {"labels": keys, "category": None if category is None else board.category(category)}
+
+
+def _add_category(decision: AddCategory, board: Board) -> Payload:
+    if decision.key in board.state.categories:
+        raise DecisionError(f"expected a new key, but there is a category {decision.key!r}")
+    return {"key": clean_key(decision.key), **_texts(asdict(decision))}
+
+
+def _edit_category(decision: EditCategory, board: Board) -> Payload:
+    texts = {name: text for name, text in asdict(decision).items() if text is not None}
+    if len(texts) == 1:
+        raise DecisionError("expected a text to change, got none")
+    return {"key": board.category(decision.key), **_texts(texts)}
+
+
+def _texts(texts: Mapping[str, Any]) -> Payload:
+    checked: Payload = {}
+    for name in ("name", "macro_strategy"):
+        if name in texts:
+            checked[name] = clean_line(texts[name], f"a {name.replace('_', ' ')}")
+    if "definition" in texts:
+        checked["definition"] = clean_line(texts["definition"], "a definition", TEXT_LIMIT)
+    if "scope_note" in texts:
+        checked["scope_note"] = clean_optional(texts["scope_note"], "a scope note")
+    if "examples" in texts:
+        checked["examples"] = [clean_line(text, "an example") for text in texts["examples"]]
+    return checked
+
+
+def _retire_category(decision: RetireCategory, board: Board) -> Payload:
+    key, into = board.category(decision.key), decision.into
+    if into == key:
+        raise DecisionError("expected another category to take the labels, got the retired one")
+    return {"key": key, "into": None if into is None else board.category(into)}

@@ -1,0 +1,127 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("store", "gateway", "annotator", "taxonomy", "alignment", "webapp", "mralign")
+MIDDLE = ("annotator", "taxonomy", "alignment")
+# The modules of the middle rooms that speak to the store or to models; all others are pure.
+IMPURE = {
+    "annotator": {"run", "intake", "labeler"},
+    "taxonomy": {"run", "curation", "versions"},
+    "alignment": {"run", "intake", "corpus", "lineage", "training_run", "evaluation_run"},
+}
+# The modules that may load torch; the encoder is the only one outside of alignment.
+TORCH = {
+    "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",
+    "alignment/losses", "alignment/policy", "alignment/reference", "alignment/tiny",
+    "alignment/trainer", "alignment/training",
+}  # fmt: skip
+BANNED_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
+
+
+def modules(*rooms: str) -> Iterator[Path]:
+    """The source files of the rooms."""
+    for room in rooms:
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The top packages that a file imports outside `if TYPE_CHECKING`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def calls(path: Path, attribute: str) -> list[int]:
+    """The lines where a file calls a method of this name."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == attribute
+    ]
+
+
+def test_pure_modules_know_no_store_no_models_and_no_framework() -> None:
+    """What can be imported, tested and read alone stays so."""
+    banned = {"store", "gateway", "sqlmodel", "sqlalchemy", "fastapi", "starlette", "openai"}
+    for path in modules(*MIDDLE):
+        if path.stem not in IMPURE[path.relative_to(ROOT).parts[0]]:
+            assert not imported(path) & banned, f"{path.relative_to(ROOT)} is not pure"
+
+
+def test_only_the_modules_that_train_know_torch() -> None:
+    """The numerics run without torch."""
+    for path in modules(*ROOMS):
+        if str(path.relative_to(ROOT).with_suffix("")) not in TORCH:
+            assert not imported(path) & {"torch", "peft"}, path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_there_is_no_cycle_inside_a_room(room: str) -> None:
+    """A room can be read from the bottom up."""
+    graph = grimp.build_graph(room, include_external_packages=False, cache_dir=None)
+    order = TopologicalSorter(
+        {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    )
+    order.prepare()
+
+
+def test_the_only_commit_is_the_engines() -> None:
+    """What is written is written whole."""
+    found = [str(p.relative_to(ROOT)) for p in modules(*ROOMS) if calls(p, "commit")]
+    assert found == ["store/engine.py"]
+
+
+def test_only_settings_read_the_environment() -> None:
+    """Whoever wants to know what steers the program reads the files called settings."""
+    for path in modules(*ROOMS):
+        if path.name != "settings.py":
+            text = path.read_text("utf-8")
+            assert "os.environ" not in text and "getenv" not in text, path.relative_to(ROOT)
+
+
+def test_a_rooms_init_holds_a_docstring_and_nothing_else() -> None:
+    """Importing a room imports none of its modules."""
+    for room in (*ROOMS, "migrations", "benchmarks"):
+        body = ast.parse((ROOT / room / "__init__.py").read_text("utf-8")).body
+        assert len(body) == 1 and isinstance(body[0], ast.Expr)
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    """A module is named by what it holds."""
+    assert not {path.stem for path in modules(*ROOMS)} & BANNED_NAMES
+
+
+def test_modules_stay_short() -> None:
+    """Past 400 lines a module is split."""
+    long = {str(p.relative_to(ROOT)): n for p in modules(*ROOMS) if (n := lines(p)) > 400}
+    assert not long
+
+
+def lines(path: Path) -> int:
+    """How many lines a file has."""
+    return len(path.read_text("utf-8").splitlines())
+
+
+def test_every_public_thing_has_a_docstring() -> None:
+    """Modules, classes and functions say what they are for."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for path in modules(*ROOMS):
+        tree = ast.parse(path.read_text("utf-8"))
+        assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
+        for node in tree.body:
+            if isinstance(node, kinds) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path.relative_to(ROOT)}: {node.name}"
