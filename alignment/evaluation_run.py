@@ -73,7 +73,7 @@ def evaluate_policy(
     """
     questions = _questions(engine, questions_file, limit)
     dataset = questions_file.name if questions_file else IMPORTED
-    name = str(choice.adapter or choice.source)
+    name = "/".join((choice.adapter or Path(choice.source)).parts[-2:])
     parameters = asdict(decoding) | {
         "policy": choice.source,
         "adapter": str(choice.adapter) if choice.adapter else None,

@@ -14,21 +14,21 @@ HEAD_CHUNK_TOKENS = 256
 def token_logprobs(
     model: Any,
     input_ids: Tensor,
-    attention_mask: Tensor,
     completion_mask: Tensor,
     chunk_tokens: int = HEAD_CHUNK_TOKENS,
 ) -> Tensor:
     """Return log π(y_t | y_<t) at each completion token, the output layer applied in chunks.
 
-    Shapes: three times [batch, length] → [batch, length]; entry t belongs to token t.
+    Shapes: twice [batch, length] → [batch, length]; entry t belongs to token t.
     Units: nats, float32 whatever the model's own type.
     Masking: 0 outside `completion_mask`; the output layer never sees those positions. Position 0
-    has nothing before it and must be masked.
+    has nothing before it and must be masked. Padding stands on the right, where a causal model
+    never looks from a completion, so no attention mask is needed and the fast kernels serve.
     Identity: equals `plain_token_logprobs` to 1e-5, in value and in gradient.
     Source: logits of a chunk are recomputed in the backward pass, so the peak is
     chunk × vocabulary and not batch × length × vocabulary.
     """
-    hidden = _backbone(model)(input_ids=input_ids, attention_mask=attention_mask)[0]
+    hidden = _backbone(model)(input_ids=input_ids, use_cache=False)[0]
     wanted = completion_mask[:, 1:]
     states, targets = hidden[:, :-1][wanted], input_ids[:, 1:][wanted]
     head = model.get_output_embeddings()
@@ -43,15 +43,13 @@ def token_logprobs(
     return torch.nn.functional.pad(shifted.masked_scatter(wanted, picked), (1, 0))
 
 
-def plain_token_logprobs(
-    model: Any, input_ids: Tensor, attention_mask: Tensor, completion_mask: Tensor
-) -> Tensor:
+def plain_token_logprobs(model: Any, input_ids: Tensor, completion_mask: Tensor) -> Tensor:
     """Return the same as `token_logprobs` from the model's own logits, all at once.
 
-    Shapes: three times [batch, length] → [batch, length].
+    Shapes: twice [batch, length] → [batch, length].
     Differs: for models whose logits are not the bare output layer (softcapping, scaling).
     """
-    logits = model(input_ids=input_ids, attention_mask=attention_mask).logits[:, :-1].float()
+    logits = model(input_ids=input_ids, use_cache=False).logits[:, :-1].float()
     picked = logits.log_softmax(dim=-1).gather(-1, input_ids[:, 1:, None]).squeeze(-1)
     return torch.nn.functional.pad(torch.where(completion_mask[:, 1:], picked, 0.0), (1, 0))
 
@@ -62,12 +60,11 @@ def output_layer_is_bare(model: Any, input_ids: Tensor, tolerance_nats: float = 
     Shapes: input_ids [1, length]; a few tokens are enough.
     Differs: False for models that cap or scale their logits after the output layer.
     """
-    everything = torch.ones_like(input_ids)
-    mask = everything.bool()
+    mask = torch.ones_like(input_ids, dtype=torch.bool)
     mask[:, 0] = False
     with torch.no_grad():
-        chunked = token_logprobs(model, input_ids, everything, mask)
-        plain = plain_token_logprobs(model, input_ids, everything, mask)
+        chunked = token_logprobs(model, input_ids, mask)
+        plain = plain_token_logprobs(model, input_ids, mask)
     scale = 1.0 if next(model.parameters()).dtype == torch.float32 else 50.0
     return bool((chunked - plain).abs().max() <= tolerance_nats * scale)
 

@@ -84,10 +84,7 @@ def add_lora(model: Any, r: int = 32, alpha: int | None = None) -> Any:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", FutureWarning
-        )  # peft reads a renamed transformers attribute
+    with _quiet_peft():
         return get_peft_model(model, config)
 
 
@@ -120,12 +117,22 @@ def adapter_base(adapter: Path) -> str:
     return str(PeftConfig.from_pretrained(str(adapter)).base_model_name_or_path)
 
 
+@contextmanager
+def _quiet_peft() -> Iterator[None]:
+    """Leave out the warning that peft reads an attribute which transformers renamed."""
+    with warnings.catch_warnings():
+        renamed = ".*is_gradient_checkpointing"
+        warnings.filterwarnings("ignore", message=renamed, category=FutureWarning)
+        yield
+
+
 def _with_adapter(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
 
     adapter_base(adapter)
     try:
-        return PeftModel.from_pretrained(model, str(adapter))
+        with _quiet_peft():
+            return PeftModel.from_pretrained(model, str(adapter))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise PolicyError(f"The adapter in {adapter} does not fit the policy: {error}") from error
 

@@ -103,7 +103,7 @@ def _scorer(policy: Policy, examples: Sequence[TokenizedExample]) -> Scorer:
     score = token_logprobs if output_layer_is_bare(policy.model, probe) else plain_token_logprobs
 
     def scored(batch: TokenBatch) -> torch.Tensor:
-        return score(policy.model, batch.input_ids, batch.attention_mask, batch.completion_mask)
+        return score(policy.model, batch.input_ids, batch.completion_mask)
 
     return scored
 

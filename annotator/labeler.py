@@ -61,7 +61,7 @@ class Rendering(Protocol):
         self, plain: Mapping[str, str | int], data: Mapping[str, str | Sequence[str]]
     ) -> list[dict[str, str]]: ...
 
-    def render_retry(self, problem: str) -> dict[str, str]: ...
+    def render_retry(self, said: str, problem: str) -> list[dict[str, str]]: ...
 
 
 class Readable(Protocol):
@@ -116,9 +116,7 @@ def _again(
 ) -> Sequence[Message]:
     if answer.truncated:
         return messages
-    said = answer.text[:MAX_QUOTED_CHARACTERS] or "(nothing)"
-    reply = {"role": "assistant", "content": said}
-    return [*messages, reply, prompt.render_retry(problem)]
+    return [*messages, *prompt.render_retry(answer.text[:MAX_QUOTED_CHARACTERS], problem)]
 
 
 def too_long(trace: TraceView) -> str | None:

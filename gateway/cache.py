@@ -35,8 +35,10 @@ def find_reply(engine: sa.Engine, key: str) -> ChatReply | None:
     """The reply that is kept for this hash."""
     with reading(engine) as session:
         row = session.get(ModelReply, key)
-    if row is None:
-        return None
+        return None if row is None else _as_reply(row)
+
+
+def _as_reply(row: ModelReply) -> ChatReply:
     refused = row.finish_reason == REFUSED
     return ChatReply(
         text="" if refused else row.reply,

@@ -1,6 +1,7 @@
 """The client of OpenAI-compatible servers: requests out, replies in, faults sorted."""
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ class OpenAIChat:
         self._api_key = api_key
         self._base_url, self._timeout_s = base_url, timeout_s
         self._client: Any = None
+        self._connecting = threading.Lock()
         self.dialect = Dialect()
 
     def __call__(self, request: ChatRequest) -> ChatReply:
@@ -53,16 +55,17 @@ class OpenAIChat:
             self._client.close()
 
     def _connect(self) -> Any:
-        if self._client is None:
-            from openai import OpenAI  # heavy, and not part of the core installation
+        with self._connecting:
+            if self._client is None:
+                from openai import OpenAI  # heavy, and not part of the core installation
 
-            self._client = OpenAI(
-                api_key=self._api_key or "none",  # servers of one's own often want no key
-                base_url=self._base_url,
-                timeout=self._timeout_s,
-                max_retries=0,
-            )
-        return self._client
+                self._client = OpenAI(
+                    api_key=self._api_key or "none",  # servers of one's own often want no key
+                    base_url=self._base_url,
+                    timeout=self._timeout_s,
+                    max_retries=0,
+                )
+            return self._client
 
     def _send(self, body: dict[str, Any]) -> Any:
         from openai import OpenAIError

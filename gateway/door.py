@@ -10,9 +10,12 @@ import sqlalchemy as sa
 
 from gateway.budget import Budget, with_usage
 from gateway.cache import as_kept, find_reply, keep_reply, request_hash
+from gateway.chat import OpenAIChat
 from gateway.exchange import Chat, ChatReply, ChatRequest, Messages
 from gateway.faults import ChatFault, TransientFault
 from gateway.limits import Retries
+from gateway.settings import ModelSettings, model_settings
+from store.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,32 @@ def answered(
         trouble = "the reply was empty"
     tokens = 0 if cached else reply.prompt_tokens + reply.completion_tokens
     return Answer(reply.text, key, trouble, truncated, False, cached, tokens, cost_usd)
+
+
+@contextmanager
+def open_door(
+    engine: sa.Engine,
+    *,
+    model: str | None = None,
+    budget: Budget | None = None,
+    max_tokens: int = 4096,
+    temperature: float | None = 0.0,
+    timeout_s: float = 120.0,
+    settings: ModelSettings | None = None,
+) -> Iterator[Door]:
+    """A door to the endpoint of the settings; nothing is sent before the first question.
+
+    Raises:
+        InvalidInput: no endpoint or no model is named.
+    """
+    settings = settings or model_settings()
+    if not settings.has_endpoint:
+        raise InvalidInput("expected an endpoint: set OPENAI_API_KEY, or OPENAI_BASE_URL, or both")
+    wanted = model or settings.model
+    if not wanted:
+        raise InvalidInput("expected the name of a model: give --model or set MRALIGN_MODEL")
+    chat = OpenAIChat(api_key=settings.secret(), base_url=settings.base_url, timeout_s=timeout_s)
+    try:
+        yield Door(engine, chat, wanted, temperature, max_tokens, budget=budget or Budget())
+    finally:
+        chat.close()

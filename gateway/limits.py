@@ -130,13 +130,12 @@ def each_done(
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 item = running.pop(future)
-                if future.cancelled():
-                    continue
                 if (error := future.exception()) is None:
                     yield item, future.result()
-                elif failure is None:
-                    failure = error
-                    pool.shutdown(wait=False, cancel_futures=True)
+                else:
+                    failure = failure or error
+            if failure is not None:
+                running = {future: item for future, item in running.items() if not future.cancel()}
     finally:
         pool.shutdown(cancel_futures=True)
     if failure is not None:

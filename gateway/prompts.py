@@ -56,12 +56,15 @@ class Prompt:
             {"role": role, "content": self._filled(role, values | blocks).strip()} for role in roles
         ]
 
-    def render_retry(self, problem: str) -> dict[str, str]:
-        """The user message that tells the model what was wrong with its reply."""
+    def render_retry(self, said: str, problem: str) -> list[dict[str, str]]:
+        """What the model said, as its own turn, and the message that tells it what was wrong."""
         fence = fence_token({"problem": problem})
         values = {"fence": fence, "data:problem": fenced("problem", problem, fence)}
         self._check(("retry",), values)
-        return {"role": "user", "content": self._filled("retry", values).strip()}
+        return [
+            {"role": "assistant", "content": defused(said).strip() or "(nothing)"},
+            {"role": "user", "content": self._filled("retry", values).strip()},
+        ]
 
     def _check(self, sections: Sequence[str], values: Mapping[str, str]) -> None:
         wanted = {name for section in sections for name in _places(self.sections[section])}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-HEADINGS = ("of", "thinking", "match", "n", "Acc %", "Mis %", "EM_t %", "EM_a %", "hit gap %")
+HEADINGS = ("of", "think", "match", "n", "Acc %", "Mis %", "EM_t", "EM_a", "gap")
 
 
 @app.command()
@@ -80,19 +80,24 @@ def _decoding(
 
 def _show(evaluated: Sequence["Evaluated"]) -> None:
     rows = [
-        (each.name, each.thinking, scores.how, scores.n, _percent(scores.acc),
-         _percent(scores.mis), _percent(scores.em_thinking), _percent(scores.em_answer),
+        (each.name, each.thinking, scores.how, scores.n, _interval(scores.acc),
+         _interval(scores.mis), _percent(scores.em_thinking), _percent(scores.em_answer),
          _percent(scores.hit_gap))
         for each in evaluated
         for scores in each.scores
     ]  # fmt: skip
-    show_table(HEADINGS, rows, f"{evaluated[0].dataset}, with 95 % intervals")
+    title = f"{evaluated[0].dataset}, in percent, with 95 % intervals; gap: EM_t without EM_a"
+    show_table(HEADINGS, rows, title)
+
+
+def _interval(share: "Share | None") -> str:
+    if share is None:
+        return "–"
+    return f"{100 * share.value:.2f} ({100 * share.low:.1f}–{100 * share.high:.1f})"
 
 
 def _percent(share: "Share | None") -> str:
-    if share is None:
-        return "–"
-    return f"{100 * share.value:.2f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    return "–" if share is None else f"{100 * share.value:.2f}"
 
 
 def _write(path: Path, evaluated: Sequence["Evaluated"]) -> None:

@@ -18,12 +18,11 @@ def model(tiny_policy_folder: Path) -> Any:
     return load_policy(tiny_policy_folder, device="cpu").model
 
 
-def batch() -> tuple[Tensor, Tensor, Tensor]:
+def batch() -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(512, (3, 29), generator=generator)
     places = torch.arange(29)
-    attention = (places < torch.tensor([29, 20, 11])[:, None]).long()
-    return ids, attention, (places >= 4) & attention.bool()
+    return ids, (places >= 4) & (places < torch.tensor([29, 20, 11])[:, None])
 
 
 @pytest.mark.parametrize("chunk_tokens", [1, 7, 10_000])
@@ -45,26 +44,23 @@ def test_chunks_equal_the_plain_computation_in_value_and_gradient(
 
 
 def test_nothing_stands_outside_the_completion(model: Any) -> None:
-    ids, attention, mask = batch()
-    logprobs = token_logprobs(model, ids, attention, mask)
+    ids, mask = batch()
+    logprobs = token_logprobs(model, ids, mask)
     assert torch.equal(logprobs != 0, mask)
 
 
 def test_padding_changes_no_completion_token(model: Any) -> None:
-    ids, attention, mask = batch()
-    together = token_logprobs(model, ids, attention, mask)
-    alone = token_logprobs(model, ids[2:, :11], attention[2:, :11], mask[2:, :11])
+    ids, mask = batch()
+    together = token_logprobs(model, ids, mask)
+    alone = token_logprobs(model, ids[2:, :11], mask[2:, :11])
     assert (together[2, :11] - alone[0]).abs().max() <= 1e-5
 
 
 def test_a_token_is_scored_by_what_stands_before_it(model: Any) -> None:
-    ids, attention, mask = batch()
+    ids, mask = batch()
     changed = ids.clone()
     changed[0, 20] = (changed[0, 20] + 1) % 512
-    difference = (
-        token_logprobs(model, ids, attention, mask)
-        - token_logprobs(model, changed, attention, mask)
-    )[0]
+    difference = (token_logprobs(model, ids, mask) - token_logprobs(model, changed, mask))[0]
     assert torch.equal(difference[:20], torch.zeros(20))
     assert (difference[20:] != 0).all()
 
@@ -75,7 +71,7 @@ def test_chunks_never_see_more_than_their_share_of_logits(model: Any) -> None:
     hook = head.register_forward_hook(lambda module, args, output: seen.append(output.shape[0]))
     token_logprobs(model, *batch(), chunk_tokens=8)
     hook.remove()
-    mask = batch()[2]
+    mask = batch()[1]
     assert max(seen) <= 8 and sum(seen) == int(mask[:, 1:].sum())
 
 
