@@ -91,9 +91,7 @@ class CategoryEvidence:
         return np.stack(columns, axis=1)
 
 
-def _examples(
-    categories: Sequence[CategoryView], embed: Embed
-) -> tuple[Matrix, NDArray[np.int64]]:
+def _examples(categories: Sequence[CategoryView], embed: Embed) -> tuple[Matrix, NDArray[np.int64]]:
     """The vectors of all examples, and whose they are; a category without any gives its text."""
     texts = [list(each.examples) or [f"{each.name}: {each.definition}"] for each in categories]
     owners = [index for index, each in enumerate(texts) for _ in each]
