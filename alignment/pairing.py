@@ -9,6 +9,8 @@ from typing import Any
 from alignment.candidates import PolarityName, polarity_of
 from alignment.matching import Normalisation, is_answer, is_hit_gap, stands_in
 
+LONGEST_ID = 500
+
 
 class PairingError(ValueError):
     """A record that says nothing usable about a pair."""
@@ -55,13 +57,14 @@ def judged(
 
 
 def read_record(document: Mapping[str, Any]) -> PairRecord:
-    """The record of a pair, checked: on_id and off_id are texts, z_on and z_off are 0 or 1.
+    """The record of a pair, checked: on_id and off_id are ids, z_on and z_off are 0 or 1.
 
     Raises: PairingError, which names the field.
     """
     for field in ("on_id", "off_id"):
-        if not isinstance(document.get(field), str):
-            raise PairingError(f"expected a text in {field}, got {document.get(field)!r:.80}")
+        value = document.get(field)
+        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or "\0" in value:
+            raise PairingError(f"expected an id in {field}, got {value!r:.80}")
     for field in ("z_on", "z_off"):
         if document.get(field) not in (0, 1) or not isinstance(document[field], int):
             raise PairingError(f"expected 0 or 1 in {field}, got {document.get(field)!r:.80}")

@@ -1,1 +1,1 @@
-"""The pages: review, vocabulary, traces, transitions."""
+"""The pages: people review, approve and freeze the vocabulary here."""

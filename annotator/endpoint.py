@@ -1,0 +1,51 @@
+"""Labelers and annotators that an endpoint answers for: prompts, schemas and a door joined."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from annotator.labeler import Ask, ChatAdjudicator, ChatAnnotator, ChatLabeler
+from annotator.steps import LabeledTrace, TraceView
+from gateway import schemas
+from gateway.limits import each_done
+from gateway.prompts import Prompt, load_prompt
+
+OPEN_LABELS, CONTROLLED, ADJUDICATE = "open_labels_v1", "controlled_v1", "adjudicate_v1"
+
+
+def prompt_of(name: str) -> Prompt:
+    """A prompt of this room."""
+    return load_prompt("annotator", name)
+
+
+@dataclass(frozen=True)
+class EndpointLabeler:
+    """Labels many traces, some at once."""
+
+    labeler: ChatLabeler
+    prompt_hash: str
+    at_once: int = 8
+    name: str = "labeler"
+
+    def label(self, trace: TraceView) -> LabeledTrace:
+        """Label one trace."""
+        return self.labeler.label(trace)
+
+    def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
+        """Label the traces; each is given once, as it is done."""
+        return each_done(self.labeler.label, traces, self.at_once)
+
+
+def endpoint_labeler(ask: Ask, at_once: int = 8) -> EndpointLabeler:
+    """The labeler that asks this door."""
+    prompt = prompt_of(OPEN_LABELS)
+    return EndpointLabeler(ChatLabeler(ask, prompt, schemas.open_labels), prompt.sha256, at_once)
+
+
+def endpoint_annotator(ask: Ask, name: str) -> ChatAnnotator:
+    """An annotator that asks this door; two of them should ask two models."""
+    return ChatAnnotator(ask, prompt_of(CONTROLLED), schemas.controlled_labels, name)
+
+
+def endpoint_adjudicator(ask: Ask) -> ChatAdjudicator:
+    """The adjudicator that asks this door."""
+    return ChatAdjudicator(ask, prompt_of(ADJUDICATE), schemas.adjudication)

@@ -1,0 +1,214 @@
+"""People: who may sign in, their passwords, their roles, and their sessions in browsers."""
+
+import hashlib
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from store import audit
+from store.errors import Conflict, InvalidInput, NotFound
+from store.metadata import utc_now
+from store.states import Role
+from store.tables import Person, SignIn
+
+if TYPE_CHECKING:
+    from pwdlib import PasswordHash
+
+MIN_PASSWORD_CHARACTERS = 12
+MAX_PASSWORD_CHARACTERS = 1_000
+MAX_NAME_CHARACTERS = 100
+SIGN_IN_LASTS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person behind a cookie, and the token that this session's forms carry."""
+
+    person_id: int
+    name: str
+    role: Role
+    csrf_token: str
+
+
+@cache
+def _hasher() -> "PasswordHash":
+    from pwdlib import PasswordHash
+    from pwdlib.hashers.argon2 import Argon2Hasher
+
+    return PasswordHash((Argon2Hasher(),))
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher().hash(secrets.token_urlsafe())
+
+
+def generate_password() -> str:
+    """A random password of 120 bits, in groups that can be read aloud."""
+    alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(alphabet) for _ in range(5)) for _ in range(5))
+
+
+def hash_password(password: str) -> str:
+    """The argon2 hash of a password; takes 240 ms and 64 MiB, so never inside a transaction.
+
+    Raises:
+        InvalidInput: the password is too short or too long.
+    """
+    if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        raise InvalidInput(
+            f"expected a password of {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} "
+            f"characters, got {len(password)}; choose another"
+        )
+    return _hasher().hash(password)
+
+
+def check_password(password: str, password_hash: str | None) -> bool:
+    """Whether the password fits; without a hash it takes as long and is False.
+
+    A name that nobody has must not be told from a wrong password by the time it takes.
+    """
+    if len(password) > MAX_PASSWORD_CHARACTERS:
+        return False
+    fits = _hasher().verify(password, password_hash or _nobodys_hash())
+    return fits and password_hash is not None
+
+
+def clean_name(name: str) -> str:
+    """The name in one spelling: composed, and without spaces around it.
+
+    Raises:
+        InvalidInput: it is empty, too long, or holds characters that cannot be printed.
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if not name or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
+        raise InvalidInput(
+            f"expected a name of 1 to {MAX_NAME_CHARACTERS} printable characters, got {name!r}"
+        )
+    return name
+
+
+def add_person(
+    session: Session, name: str, role: Role, password_hash: str, *, by: Person | None = None
+) -> Person:
+    """Add somebody who may sign in.
+
+    Raises:
+        InvalidInput: the name cannot be used.
+        Conflict: the name is taken, in this spelling or in other letter case.
+    """
+    name = clean_name(name)
+    taken = select(col(Person.name)).where(sa.func.lower(col(Person.name)) == name.lower())
+    if (other := session.exec(taken).first()) is not None:
+        raise Conflict(f"expected a name that nobody has, but {other!r} exists; choose another")
+    person = Person(name=name, role=role, password_hash=password_hash)
+    session.add(person)
+    audit.record(session, by, "add person", name, role=role.value)
+    session.flush()
+    return person
+
+
+def find_person(session: Session, name: str) -> Person | None:
+    """The person with this name, active or not."""
+    return session.exec(select(Person).where(col(Person.name) == name)).first()
+
+
+def get_person(session: Session, name: str) -> Person:
+    """The person with this name, active or not.
+
+    Raises:
+        NotFound: nobody has it.
+    """
+    person = find_person(session, clean_name(name))
+    if person is None:
+        raise NotFound(f"expected a person, but nobody is called {name!r}; see `mralign people`")
+    return person
+
+
+def list_people(session: Session) -> list[Person]:
+    """Everybody, in order of name."""
+    return list(session.exec(select(Person).order_by(col(Person.name))))
+
+
+def set_role(session: Session, name: str, role: Role, *, by: Person | None = None) -> Person:
+    """Give a person another role; it holds from their next request on."""
+    person = get_person(session, name)
+    audit.record(session, by, "set role", person.name, before=person.role.value, after=role.value)
+    person.role = role
+    session.add(person)
+    return person
+
+
+def reset_password(
+    session: Session, name: str, password_hash: str, *, by: Person | None = None
+) -> Person:
+    """Replace a password and end all sessions that the old one opened."""
+    person = get_person(session, name)
+    person.password_hash = password_hash
+    session.add(person)
+    end_sign_ins(session, person.id)
+    audit.record(session, by, "reset password", person.name)
+    return person
+
+
+def set_active(session: Session, name: str, active: bool, *, by: Person | None = None) -> Person:
+    """Let a person sign in, or shut them out at once; what they did stays."""
+    person = get_person(session, name)
+    person.active = active
+    session.add(person)
+    if not active:
+        end_sign_ins(session, person.id)
+    audit.record(session, by, "activate" if active else "deactivate", person.name)
+    return person
+
+
+def begin_sign_in(session: Session, person: Person) -> str:
+    """Open a session in a browser and return its token, which is kept nowhere else."""
+    token, now = secrets.token_urlsafe(32), utc_now()
+    session.exec(sa.delete(SignIn).where(col(SignIn.expires_at) <= now))
+    session.add(
+        SignIn(
+            token_hash=_token_hash(token),
+            person_id=person.id,
+            csrf_token=secrets.token_urlsafe(32),
+            created_at=now,
+            expires_at=now + SIGN_IN_LASTS,
+        )
+    )
+    audit.record(session, person, "sign in", person.name)
+    return token
+
+
+def find_sign_in(session: Session, token: str) -> SignedIn | None:
+    """Who holds this token, unless it expired, was ended, or its person is shut out."""
+    query = (
+        sa.select(Person.id, Person.name, Person.role, SignIn.csrf_token)  # type: ignore[call-overload]
+        .join(SignIn, col(SignIn.person_id) == col(Person.id))
+        .where(
+            col(SignIn.token_hash) == _token_hash(token),
+            col(SignIn.expires_at) > utc_now(),
+            col(Person.active),
+        )
+    )
+    row = session.execute(query).first()
+    return None if row is None else SignedIn(*row)
+
+
+def end_sign_in(session: Session, token: str) -> None:
+    """Forget one session; its cookie is worth nothing from now on."""
+    session.exec(sa.delete(SignIn).where(col(SignIn.token_hash) == _token_hash(token)))
+
+
+def end_sign_ins(session: Session, person_id: int) -> None:
+    """Forget all sessions of a person."""
+    session.exec(sa.delete(SignIn).where(col(SignIn.person_id) == person_id))
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,69 @@
+"""The application: every screen, each behind the action that it declares."""
+
+import sqlalchemy as sa
+from anyio import CapacityLimiter
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from webapp.dependencies import Access
+from webapp.failures import add_failures
+from webapp.headers import SecureResponses
+from webapp.limits import AttemptLimit
+from webapp.matrices import Matrices
+from webapp.permissions import Action
+from webapp.reviews import Reviews
+from webapp.routes import (
+    clusters,
+    decisions,
+    health,
+    overview,
+    runs,
+    sign_in,
+    traces,
+    transitions,
+    versions,
+    vocabulary,
+)
+from webapp.static_files import OwnFiles
+
+SCREENS = (
+    overview,
+    sign_in,
+    versions,
+    clusters,
+    decisions,
+    vocabulary,
+    traces,
+    transitions,
+    runs,
+    health,
+)
+
+
+def create_app(engine: sa.Engine) -> FastAPI:
+    """The pages on a database whose schema is current."""
+    app = FastAPI(title="mralign", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.engine = engine
+    app.state.attempts = AttemptLimit()
+    app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
+    app.state.reviews = Reviews()
+    app.state.matrices = Matrices()
+    for screen in SCREENS:
+        app.include_router(screen.router)
+    app.mount("/static", OwnFiles(), name="static")
+    add_failures(app)
+    app.add_middleware(SecureResponses)
+    return app
+
+
+def action_of(route: APIRoute) -> Action:
+    """What a route lets people do.
+
+    Raises:
+        LookupError: it does not say.
+    """
+    calls = (dependency.call for dependency in route.dependant.dependencies)
+    actions = [call.action for call in calls if isinstance(call, Access)]
+    if len(actions) != 1:
+        raise LookupError(f"expected {route.path} to declare one action, got {len(actions)}")
+    return actions[0]

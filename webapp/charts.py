@@ -1,0 +1,84 @@
+"""Charts as SVG, drawn by the server and sent as images."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+WIDTH, HEIGHT = 720, 260
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 40
+STYLE = (
+    "text{font:13px system-ui,sans-serif;fill:#3b4650}.axis{stroke:#9aa5ad}.grid{stroke:#e2e5e4}"
+    ".line{fill:none;stroke:#1f5f8b;stroke-width:2}"
+    "@media(prefers-color-scheme:dark){text{fill:#c3ccd2}.axis{stroke:#6d7a83}"
+    ".grid{stroke:#2f383e}.line{stroke:#7db8e0}}"
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points to be joined, and what the axes are called."""
+
+    points: Sequence[tuple[float, float]]
+    title: str
+    x_name: str
+    y_name: str
+
+
+@dataclass(frozen=True)
+class _Axis:
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def place(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def ticks(self, count: int = 4) -> list[float]:
+        return [self.low + (self.high - self.low) * n / count for n in range(count + 1)]
+
+
+def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return _Axis(low, high, start, end)
+
+
+def line_chart_svg(curve: Curve) -> str:
+    """The curve with axes; points that are no finite numbers are left out."""
+    points = [(x, y) for x, y in curve.points if math.isfinite(x) and math.isfinite(y)]
+    across = _axis([x for x, _ in points], LEFT, WIDTH - RIGHT)
+    up = _axis([y for _, y in points], HEIGHT - BOTTOM, TOP)
+    path = " ".join(f"{across.place(x):.1f},{up.place(y):.1f}" for x, y in points)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}" role="img">',
+        f"<title>{escape(curve.title)}</title><style>{STYLE}</style>",
+        *_grid(up),
+        *_feet(across, curve.x_name),
+        f'<polyline class="line" points="{path}"/>',
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _grid(up: _Axis) -> list[str]:
+    lines = []
+    for value in up.ticks():
+        y = up.place(value)
+        lines.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        lines.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
+    return lines
+
+
+def _feet(across: _Axis, name: str) -> list[str]:
+    bottom = HEIGHT - BOTTOM
+    lines = [f'<path class="axis" d="M{LEFT} {bottom}H{WIDTH - RIGHT}"/>']
+    for value in across.ticks():
+        x = across.place(value)
+        lines.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{value:.4g}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    lines.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(name)}</text>')
+    return lines

@@ -1,0 +1,123 @@
+"""What a route gets: who visits, whether they may, and the form that they sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import Depends, Path, Query, Request
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from store import people
+from store.engine import reading
+from store.errors import NotPermitted
+from store.people import SignedIn
+from store.tables import Person
+from webapp import forgery
+from webapp.forms import Form, read_form
+from webapp.pages import Page, Shell
+from webapp.permissions import PUBLIC, Action, may
+from webapp.rendering import render
+from webapp.reviews import Review, Reviews
+
+SESSION_COOKIE = "mralign_session"
+LARGEST_ROW_ID = 2**31 - 1
+
+RowId = Annotated[int, Path(ge=1, le=LARGEST_ROW_ID)]
+AfterId = Annotated[int | None, Query(ge=1, le=LARGEST_ROW_ID)]
+
+
+class NotSignedIn(Exception):
+    """The route needs somebody, and nobody is signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: the database, who asks, and what they sent."""
+
+    request: Request
+    engine: sa.Engine
+    viewer: SignedIn | None
+    form: Form
+
+    def review(self, session: Session, version_id: int) -> Review:
+        """The state of a version now.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        reviews: Reviews = self.request.app.state.reviews
+        return reviews.get(session, version_id)
+
+    def person(self, session: Session) -> Person:
+        """The person who asks, as a row to write down next to what they did."""
+        if self.viewer is None or (found := session.get(Person, self.viewer.person_id)) is None:
+            raise NotSignedIn
+        return found
+
+    def may(self, action: Action) -> bool:
+        """Whether the visitor may do this, so that a page offers no more than that."""
+        return may(self.viewer.role if self.viewer else None, action)
+
+    def show(
+        self, page: Page, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """The page in the frame that every page has."""
+        return render(page, self.shell(), status, headers)
+
+    def shell(self) -> Shell:
+        """What the frame round a page needs to know."""
+        return Shell(path=self.request.url.path, viewer=self.viewer, may=self.may)
+
+
+class Access:
+    """A route's declaration of what it lets people do; refuses all others before the route runs."""
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+
+    async def __call__(self, request: Request) -> None:
+        """Find out who asks, whether they may, and whether their form is genuine."""
+        viewer = await run_in_threadpool(find_viewer, request)
+        request.state.viewer, request.state.form = viewer, Form({})
+        self._require_permission(viewer)
+        if request.method in forgery.SAFE_METHODS:
+            return
+        forgery.require_same_origin(request)
+        form = await read_form(request)
+        if viewer is not None and self.action not in PUBLIC:
+            forgery.require_token(form.token(forgery.TOKEN_FIELD), viewer.csrf_token)
+        request.state.form = form
+
+    def _require_permission(self, viewer: SignedIn | None) -> None:
+        role = viewer.role if viewer else None
+        if may(role, self.action):
+            return
+        if role is None:
+            raise NotSignedIn
+        raise NotPermitted(f"a {role.value} may not {self.action.value}; ask a curator to do it")
+
+
+def allows(action: Action) -> Any:
+    """The dependency that makes a route one for this action."""
+    return Depends(Access(action))
+
+
+def find_viewer(request: Request) -> SignedIn | None:
+    """Who holds the cookie of this request."""
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return None
+    with reading(request.app.state.engine) as session:
+        return people.find_sign_in(session, token)
+
+
+async def current_visit(request: Request) -> Visit:
+    """The visit that `Access` let in."""
+    state = request.state
+    return Visit(request, request.app.state.engine, state.viewer, state.form)
+
+
+Visiting = Annotated[Visit, Depends(current_visit)]

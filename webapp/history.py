@@ -1,0 +1,126 @@
+"""What a review event says, in words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from store.tables import Person, ReviewEvent
+
+EVENTS_SHOWN = 100
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """An event as a line of the history."""
+
+    id: int
+    revision: int
+    what: str
+    who: str
+    when: datetime
+    reason: str | None
+
+
+def list_lines(
+    session: Session, version_id: int, *, before: int | None = None, limit: int = EVENTS_SHOWN
+) -> list[EventLine]:
+    """The newest events first, from below revision `before`."""
+    query = _lines(version_id).order_by(col(ReviewEvent.revision).desc()).limit(limit)
+    if before is not None:
+        query = query.where(col(ReviewEvent.revision) < before)
+    return [_line(session, row) for row in session.execute(query).all()]
+
+
+def list_since(session: Session, version_id: int, revision: int) -> list[EventLine]:
+    """What happened after a revision, oldest first."""
+    query = _lines(version_id).where(col(ReviewEvent.revision) > revision)
+    rows = session.execute(query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)).all()
+    return [_line(session, row) for row in rows]
+
+
+def find_line(session: Session, version_id: int, revision: int) -> EventLine | None:
+    """The event that made a revision."""
+    query = _lines(version_id).where(col(ReviewEvent.revision) == revision)
+    row = session.execute(query).first()
+    return None if row is None else _line(session, row)
+
+
+def _lines(version_id: int) -> sa.Select[Any]:
+    return (
+        sa.select(
+            col(ReviewEvent.id),
+            col(ReviewEvent.revision),
+            col(ReviewEvent.kind),
+            col(ReviewEvent.payload),
+            col(ReviewEvent.undoes_id),
+            col(Person.name),
+            col(ReviewEvent.created_at),
+            col(ReviewEvent.reason),
+        )
+        .outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
+        .where(col(ReviewEvent.version_id) == version_id)
+    )
+
+
+def _line(session: Session, row: sa.Row[Any]) -> EventLine:
+    number, revision, kind, payload, undoes_id, who, when, reason = row
+    what = describe(kind, payload)
+    if undoes_id is not None:
+        what = "took back: " + _undone(session, undoes_id)
+    return EventLine(number, revision, what, who or "command line", when, reason)
+
+
+def _undone(session: Session, event_id: int) -> str:
+    query = sa.select(
+        col(ReviewEvent.kind), col(ReviewEvent.payload), col(ReviewEvent.undoes_id)
+    ).where(col(ReviewEvent.id) == event_id)
+    kind, payload, undoes_id = session.execute(query).one()
+    if undoes_id is not None:
+        return "an undo, so that the decision holds again"
+    return describe(kind, payload)
+
+
+def describe(kind: str, payload: Payload) -> str:
+    """An event in words; a kind without words of its own is named as it is."""
+    tell = _WORDS.get(kind)
+    return tell(payload) if tell else kind.replace("_", " ")
+
+
+def _labels(payload: Payload) -> str:
+    count = len(payload["labels"])
+    return "1 label" if count == 1 else f"{count} labels"
+
+
+def _assign(payload: Payload) -> str:
+    if payload["category"] is None:
+        return f"took {_labels(payload)} out of every category"
+    return f"put {_labels(payload)} in {payload['category'].replace('_', ' ')}"
+
+
+def _merge(payload: Payload) -> str:
+    named = f" as “{payload['name']}”" if payload["name"] else ""
+    return f"merged clusters of {_labels(payload)}{named}"
+
+
+def _retire(payload: Payload) -> str:
+    into = payload["into"]
+    return f"retired category {payload['key']}" + (f" into {into}" if into else "")
+
+
+_WORDS: dict[str, Callable[[Payload], str]] = {
+    "status": lambda payload: f"moved the version to {payload['to'].replace('_', ' ')}",
+    "start": lambda payload: f"began with {len(payload['categories'])} categories",
+    "rename": lambda payload: f"renamed a cluster to “{payload['name']}”",
+    "merge": _merge,
+    "split": lambda payload: f"split {_labels(payload)} off as “{payload['name']}”",
+    "assign": _assign,
+    "mark_noise": lambda payload: f"marked {_labels(payload)} as noise",
+    "add_category": lambda payload: f"added category {payload['key']}",
+    "edit_category": lambda payload: f"edited category {payload['key']}",
+    "retire_category": _retire,
+}

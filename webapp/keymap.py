@@ -1,0 +1,40 @@
+"""The keys that the pages know. A page's own keys stand in its markup, as `data-key`."""
+
+KEYS = (
+    (
+        "Everywhere",
+        (
+            ("?", "show the keys of this page"),
+            ("g then o", "go to the overview"),
+            ("g then c", "go to the clusters"),
+            ("g then m", "go to the map"),
+            ("g then v", "go to the vocabulary"),
+            ("Escape", "leave a field, or close what is open"),
+        ),
+    ),
+    (
+        "Clusters",
+        (
+            ("/", "filter"),
+            ("j and k", "next and previous row"),
+            ("Enter", "open the row"),
+            ("u", "undo the last decision"),
+        ),
+    ),
+    (
+        "One cluster",
+        (
+            ("1 to 9", "choose a category"),
+            ("Enter", "put the cluster in the chosen category, and go to the next"),
+            ("r", "rename"),
+            ("m", "merge with another cluster"),
+            ("t", "tick labels"),
+            ("s", "split the ticked labels off"),
+            ("x", "mark the ticked labels as noise"),
+            ("e", "open the first example in its trace"),
+            ("u", "undo the last decision"),
+            ("n", "next cluster to review"),
+            ("j and k", "next and previous cluster"),
+        ),
+    ),
+)

@@ -1,0 +1,77 @@
+"""How much each stage of the pipeline holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from store.states import Polarity, RunKind, RunStatus, ThinkingMode
+from store.tables import (
+    AnnotatedStep,
+    Cluster,
+    EvaluationRun,
+    Export,
+    LabelInstance,
+    Question,
+    Run,
+    Segment,
+    Trace,
+    TracePair,
+    TrainingRun,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The rows of each stage; labels, clusters and controlled labels are of the newest run."""
+
+    questions: int
+    traces: int
+    thinking_traces: int
+    positive: int
+    negative: int
+    segments: int
+    label_instances: int
+    distinct_labels: int
+    clusters: int
+    annotated_units: int
+    exports: int
+    training_runs: int
+    evaluation_runs: int
+
+
+def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
+    """The number of the newest run of a kind that ended with results."""
+    done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
+    where = (col(Run.kind) == kind, col(Run.status).in_(done))
+    return sa.select(sa.func.max(col(Run.id))).where(*where).scalar_subquery()
+
+
+def count_stages(session: Session) -> Counts:
+    """All counts in one statement."""
+    label_run = col(LabelInstance.run_id) == newest_run(RunKind.LABEL)
+    annotate_run = col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE)
+    labels = sa.select(sa.func.count(sa.distinct(col(LabelInstance.open_label_id))))
+    row = session.execute(
+        sa.select(
+            _count(Question),
+            _count(Trace),
+            _count(Trace, col(Trace.thinking_mode) == ThinkingMode.ON),
+            _count(TracePair, col(TracePair.polarity) == Polarity.POSITIVE),
+            _count(TracePair, col(TracePair.polarity) == Polarity.NEGATIVE),
+            _count(Segment),
+            _count(LabelInstance, label_run),
+            labels.where(label_run).scalar_subquery(),
+            _count(Cluster, col(Cluster.run_id) == newest_run(RunKind.CLUSTER)),
+            _count(AnnotatedStep, annotate_run, col(AnnotatedStep.source) == "consensus"),
+            _count(Export),
+            _count(TrainingRun),
+            _count(EvaluationRun),
+        )
+    ).one()
+    return Counts(*row)
+
+
+def _count(table: Any, *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(table).where(*where).scalar_subquery()

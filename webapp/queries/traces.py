@@ -1,0 +1,236 @@
+"""Traces as pages show them: a list by keyset, and one trace piece by piece."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from store.errors import NotFound
+from store.states import Polarity, RunKind, ThinkingMode
+from store.tables import (
+    AnnotatedStep,
+    Category,
+    ControlledLabel,
+    LabelInstance,
+    OpenLabel,
+    Question,
+    Segment,
+    Trace,
+    TracePair,
+)
+from webapp.queries.counts import newest_run
+
+PAGE_ROWS = 50
+SEGMENTS_SHOWN = 200
+SEGMENT_CHARACTERS = 20_000
+ANSWER_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """A line of the list of traces."""
+
+    id: int
+    external_id: str
+    question: str
+    model: str
+    thinking_mode: ThinkingMode
+    polarity: Polarity | None
+    hit_gap: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceHead:
+    """A trace without its thinking."""
+
+    id: int
+    external_id: str
+    model: str
+    thinking_mode: ThinkingMode
+    answer: str
+    thinking_characters: int
+    question: str
+    gold_answers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """What the comparison with the other mode says."""
+
+    other_id: int
+    z_on: int
+    z_off: int
+    polarity: Polarity | None
+    hit_gap: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLabel:
+    """A label on a segment with its confidence; a macro-strategy where it is a controlled one."""
+
+    name: str
+    confidence: float
+    macro_strategy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentText:
+    """A piece of thinking, cut where it is too long to show."""
+
+    id: int
+    position: int
+    text: str
+    hidden_characters: int
+    open_labels: Sequence[NamedLabel]
+    categories: Sequence[NamedLabel]
+
+
+def list_traces(
+    session: Session, after: int | None, polarity: Polarity | None, words: str
+) -> list[TraceRow]:
+    """Up to a page of traces and one more, by number from `after` on."""
+    query = (
+        sa.select(
+            col(Trace.id),
+            col(Trace.external_id),
+            sa.func.substr(col(Question.text), 1, 300),
+            col(Trace.model),
+            col(Trace.thinking_mode),
+            col(TracePair.polarity),
+            col(TracePair.hit_gap),
+        )
+        .join(Question, col(Question.id) == col(Trace.question_id))
+        .outerjoin(TracePair, col(TracePair.on_trace_id) == col(Trace.id))
+        .where(col(Trace.id) > (after or 0))
+        .order_by(col(Trace.id))
+        .limit(PAGE_ROWS + 1)
+    )
+    if polarity is not None:
+        query = query.where(col(TracePair.polarity) == polarity)
+    if words:
+        found = col(Question.text).icontains(words, autoescape=True)
+        query = query.where(found | col(Trace.external_id).icontains(words, autoescape=True))
+    return [TraceRow(*row) for row in session.execute(query)]
+
+
+def get_trace_head(session: Session, trace_id: int) -> TraceHead:
+    """A trace with its question.
+
+    Raises:
+        NotFound: there is no such trace.
+    """
+    query = (
+        sa.select(
+            col(Trace.id),
+            col(Trace.external_id),
+            col(Trace.model),
+            col(Trace.thinking_mode),
+            sa.func.substr(col(Trace.answer), 1, ANSWER_CHARACTERS),
+            sa.func.length(col(Trace.thinking)),
+            col(Question.text),
+            col(Question.gold_answers),
+        )
+        .join(Question, col(Question.id) == col(Trace.question_id))
+        .where(col(Trace.id) == trace_id)
+    )
+    row = session.execute(query).first()
+    if row is None:
+        raise NotFound(f"expected a trace with number {trace_id}, found none; see the list")
+    return TraceHead(*row)
+
+
+def find_pairing(session: Session, trace_id: int) -> Pairing | None:
+    """The pair that a trace belongs to, seen from it."""
+    pair = sa.select(
+        col(TracePair.on_trace_id),
+        col(TracePair.off_trace_id),
+        col(TracePair.z_on),
+        col(TracePair.z_off),
+        col(TracePair.polarity),
+        col(TracePair.hit_gap),
+    ).where((col(TracePair.on_trace_id) == trace_id) | (col(TracePair.off_trace_id) == trace_id))
+    row = session.execute(pair.order_by(col(TracePair.id)).limit(1)).first()
+    if row is None:
+        return None
+    return Pairing(row[1] if row[0] == trace_id else row[0], *row[2:])
+
+
+def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentText]:
+    """Up to a page of segments and one more, from position `first` on, with their labels."""
+    length = col(Segment.end) - col(Segment.start)
+    shown = sa.func.substr(
+        col(Trace.thinking), col(Segment.start) + 1, _least(length, SEGMENT_CHARACTERS)
+    )
+    query = (
+        sa.select(col(Segment.id), col(Segment.position), shown, length)
+        .join(Trace, col(Trace.id) == col(Segment.trace_id))
+        .where(col(Segment.trace_id) == trace_id, col(Segment.position) >= first)
+        .order_by(col(Segment.position))
+        .limit(SEGMENTS_SHOWN + 1)
+    )
+    rows = session.execute(query).all()
+    labels = _open_labels(session, [row[0] for row in rows])
+    categories = _categories(session, trace_id, [row[1] for row in rows])
+    return [
+        SegmentText(
+            row[0],
+            row[1],
+            row[2],
+            max(0, row[3] - SEGMENT_CHARACTERS),
+            labels[row[0]],
+            categories[row[1]],
+        )
+        for row in rows
+    ]
+
+
+def _least(length: sa.ColumnElement[int], limit: int) -> sa.ColumnElement[int]:
+    return sa.case((length < limit, length), else_=limit)
+
+
+def _open_labels(
+    session: Session, segment_ids: Sequence[int]
+) -> defaultdict[int, list[NamedLabel]]:
+    query = (
+        sa.select(col(LabelInstance.segment_id), col(OpenLabel.text), col(LabelInstance.confidence))
+        .join(OpenLabel, col(OpenLabel.id) == col(LabelInstance.open_label_id))
+        .where(
+            col(LabelInstance.segment_id).in_(segment_ids),
+            col(LabelInstance.run_id) == newest_run(RunKind.LABEL),
+        )
+        .order_by(col(LabelInstance.confidence).desc(), col(LabelInstance.id))
+    )
+    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
+    for segment_id, name, confidence in session.execute(query):
+        found[segment_id].append(NamedLabel(name, confidence))
+    return found
+
+
+def _categories(
+    session: Session, trace_id: int, positions: Sequence[int]
+) -> defaultdict[int, list[NamedLabel]]:
+    query = (
+        sa.select(
+            col(AnnotatedStep.first_segment),
+            col(AnnotatedStep.end_segment),
+            col(Category.name),
+            col(ControlledLabel.confidence),
+            col(Category.macro_strategy),
+        )
+        .join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
+        .join(Category, col(Category.id) == col(ControlledLabel.category_id))
+        .where(
+            col(AnnotatedStep.trace_id) == trace_id,
+            col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
+            col(AnnotatedStep.source) == "consensus",
+        )
+        .order_by(col(ControlledLabel.confidence).desc(), col(Category.position))
+    )
+    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
+    for first, end, *label in session.execute(query):
+        for position in positions:
+            if first <= position < end:
+                found[position].append(NamedLabel(*label))
+    return found

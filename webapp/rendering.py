@@ -1,0 +1,80 @@
+"""Pages to HTML: strict about what is missing, and everything escaped."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from webapp.headers import IMAGE_SECURITY_POLICY
+from webapp.pages import Page, Shell
+from webapp.permissions import Action
+
+STATIC = files("webapp") / "static"
+DASH = "–"
+
+
+def count(number: int | None) -> str:
+    """A whole number with its thousands apart."""
+    return DASH if number is None else f"{number:,}"
+
+
+def decimal(number: float | None, places: int = 2) -> str:
+    """A number with a fixed count of decimals."""
+    return DASH if number is None else f"{number:.{places}f}"
+
+
+def moment(time: datetime | None) -> str:
+    """A moment in UTC, to the minute."""
+    return DASH if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def words(name: str) -> str:
+    """A stored word as people write it."""
+    return name.replace("_", " ")
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a file of ours; it changes when the file does, so that it can be kept."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+@cache
+def environment() -> Environment:
+    """The template environment, the same for all."""
+    made = Environment(
+        loader=PackageLoader("webapp"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(count=count, decimal=decimal, moment=moment, words=words)
+    made.globals.update(static_url=static_url, Action=Action)
+    return made
+
+
+def to_html(page: Page, shell: Shell) -> str:
+    """The page's template, filled with its fields and with the frame's."""
+    values = {field.name: getattr(page, field.name) for field in fields(page)}
+    return environment().get_template(page.template).render(values, shell=shell)
+
+
+def render(
+    page: Page, shell: Shell, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The page as a response."""
+    return HTMLResponse(to_html(page, shell), status, dict(headers or {}))
+
+
+def svg_response(svg: str) -> Response:
+    """An image that may style itself and do nothing else."""
+    headers = {"Content-Security-Policy": IMAGE_SECURITY_POLICY}
+    return Response(svg, media_type="image/svg+xml", headers=headers)

@@ -1,0 +1,186 @@
+"""The clusters: as a list, as a map, one by one, and those labels that are in none."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query
+from sqlmodel import Session
+from starlette.responses import JSONResponse, Response
+
+from store.engine import reading
+from taxonomy.curation import Group
+from webapp.choices import rank_choices
+from webapp.dependencies import RowId, Visiting, allows
+from webapp.history import EventLine, find_line, list_lines
+from webapp.pages import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
+from webapp.permissions import Action
+from webapp.queries.examples import Example, list_examples
+from webapp.reviews import Review
+from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
+
+router = APIRouter(prefix="/versions/{version_id}")
+PAGE_ROWS = 50
+LABELS_SHOWN = 300
+RECENT = 5
+
+Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
+PageNumber = Annotated[int, Query(ge=1, le=100_000)]
+Done = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
+Words = Annotated[str, Query(max_length=200)]
+
+
+def notice_of(session: Session, version_id: int, done: int | None) -> EventLine | None:
+    """The decision that the visitor just made, to be told of and perhaps taken back."""
+    return find_line(session, version_id, done) if done is not None else None
+
+
+@router.get("/clusters", dependencies=[allows(Action.READ)])
+def show_clusters(
+    visit: Visiting,
+    version_id: RowId,
+    q: Words = "",
+    show: str = "all",
+    sort: str = "-size",
+    page: PageNumber = 1,
+    done: Done = None,
+) -> Response:
+    """A page of the list."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+        notice = notice_of(session, version_id, done)
+    words = " ".join(q.split())
+    show = show if show in SHOWN else "all"
+    found = sort_groups(review, filter_groups(review, words, show), sort)
+    start = PAGE_ROWS * (page - 1)
+    kept = {"q": words, "show": show}
+
+    def address(**changes: object) -> str:
+        return "?" + urlencode({**kept, "sort": sort, **changes})
+
+    return visit.show(
+        ClustersPage(
+            review=review,
+            rows=found[start : start + PAGE_ROWS],
+            found=len(found),
+            columns=_columns(kept, sort),
+            words=words,
+            show=show,
+            sort=sort,
+            earlier=address(page=page - 1) if page > 1 else "",
+            later=address(page=page + 1) if start + PAGE_ROWS < len(found) else "",
+            notice=notice,
+        )
+    )
+
+
+def _columns(kept: dict[str, str], sort: str) -> list[Column]:
+    columns = []
+    for key, name in COLUMNS.items():
+        order = {key: "ascending", f"-{key}": "descending"}.get(sort, "none")
+        numeric = key in ("size", "instances", "cohesion")
+        target = f"-{key}" if (order == "none" and numeric) or order == "ascending" else key
+        columns.append(Column(name, "?" + urlencode({**kept, "sort": target}), order))
+    return columns
+
+
+@router.get("/map", dependencies=[allows(Action.READ)])
+def show_map(visit: Visiting, version_id: RowId) -> Response:
+    """The map; the points come from the next address."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+    return visit.show(MapPage(review=review))
+
+
+@router.get("/map.json", dependencies=[allows(Action.READ)])
+def list_points(visit: Visiting, version_id: RowId) -> Response:
+    """The clusters as points, with what the map colours them by."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+    return JSONResponse({"points": [_point(review, group) for group in review.groups]})
+
+
+def _point(review: Review, group: Group) -> dict[str, Any]:
+    category = review.by_key.get(group.category or "")
+    return {
+        "address": f"/versions/{review.version_id}/clusters/{group.anchor}",
+        "name": group.name,
+        "x": group.x,
+        "y": group.y,
+        "instances": group.instances,
+        "labels": len(group.labels),
+        "category": category.name if category else None,
+        "place": category.position if category else None,
+        "macro": category.macro_strategy if category else None,
+        "colour": review.colours[category.macro_strategy] if category else "macro-none",
+        "reviewed": group.reviewed,
+    }
+
+
+@router.get("/clusters/{anchor}", dependencies=[allows(Action.READ)])
+def show_cluster(visit: Visiting, version_id: RowId, anchor: Anchor, done: Done = None) -> Response:
+    """One cluster with its labels, its examples, and what can be decided."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+        group = review.group(anchor)
+        page = ClusterPage(
+            review=review,
+            group=group,
+            labels=group.labels[:LABELS_SHOWN],
+            hidden_labels=max(0, len(group.labels) - LABELS_SHOWN),
+            choices=rank_choices(review, group),
+            others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
+            examples=_examples(session, review, group),
+            recent=list_lines(session, version_id, limit=RECENT),
+            earlier=_neighbour(review.groups, group, -1),
+            later=_neighbour(review.groups, group, 1),
+            unreviewed=review.next_unreviewed(anchor),
+            notice=notice_of(session, version_id, done),
+        )
+        return visit.show(page)
+
+
+def _others(review: Review, group: Group) -> list[Group]:
+    return [other for other in review.groups if other.anchor != group.anchor]
+
+
+def _examples(session: Session, review: Review, group: Group) -> Sequence[Example]:
+    if review.cluster_run_id is None or review.label_run_id is None:
+        return ()
+    ids = [label.open_label_id for label in group.labels]
+    return list_examples(session, review.cluster_run_id, review.label_run_id, ids)
+
+
+def _neighbour(groups: Sequence[Group], group: Group, step: int) -> Group | None:
+    place = [other.anchor for other in groups].index(group.anchor) + step
+    return groups[place] if 0 <= place < len(groups) else None
+
+
+@router.get("/noise", dependencies=[allows(Action.READ)])
+def show_noise(
+    visit: Visiting, version_id: RowId, page: PageNumber = 1, done: Done = None
+) -> Response:
+    """The labels that are in no cluster."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+        notice = notice_of(session, version_id, done)
+    start = LABELS_SHOWN * (page - 1)
+    later = f"?page={page + 1}" if start + LABELS_SHOWN < len(review.noise) else ""
+    rows = review.noise[start : start + LABELS_SHOWN]
+    return visit.show(NoisePage(review=review, labels=rows, later=later, notice=notice))
+
+
+@router.get("/history", dependencies=[allows(Action.READ)])
+def show_history(
+    visit: Visiting,
+    version_id: RowId,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    done: Done = None,
+) -> Response:
+    """Every decision, the newest first."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+        lines = list_lines(session, version_id, before=before)
+        notice = notice_of(session, version_id, done)
+    later = f"?before={lines[-1].revision}" if lines and lines[-1].revision > 1 else ""
+    return visit.show(HistoryPage(review=review, lines=lines, later=later, notice=notice))

@@ -1,0 +1,117 @@
+"""Decisions about clusters: each form becomes one event, which can be undone."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import RedirectResponse, Response
+
+from store.engine import reading, transaction
+from store.errors import InvalidInput
+from taxonomy.curation import Assign, Decision, MarkNoise, Merge, Rename, Split, decide, undo
+from webapp.dependencies import RowId, Visit, Visiting, allows
+from webapp.permissions import Action
+
+router = APIRouter(prefix="/versions/{version_id}")
+reviewing = allows(Action.REVIEW)
+Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+def take(visit: Visit, version_id: int, decision: Decision) -> int:
+    """Write a decision down, unless somebody decided since the page was read; its revision.
+
+    Raises:
+        Conflict: somebody did.
+    """
+    with transaction(visit.engine) as session:
+        event = decide(
+            session,
+            version_id,
+            decision,
+            person=visit.person(session),
+            seen_revision=visit.form.number("revision"),
+            reason=visit.form.text("reason") or None,
+        )
+        return event.revision
+
+
+def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = False) -> Response:
+    """On to the next cluster, or to the same one; to the list where that one is no more."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+    following = review.next_unreviewed(anchor) if advance else None
+    if following is not None:
+        anchor = following.anchor
+    place = f"clusters/{anchor}" if anchor in review.by_anchor else "clusters"
+    return RedirectResponse(f"/versions/{version_id}/{place}?done={done}", 303)
+
+
+@router.post("/clusters/{anchor}/rename", dependencies=[reviewing])
+def rename(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Give the cluster another name and definition."""
+    form = visit.form
+    decision = Rename(anchor, form.line("name"), form.text("definition"))
+    return back(visit, version_id, anchor, take(visit, version_id, decision))
+
+
+@router.post("/clusters/{anchor}/merge", dependencies=[reviewing])
+def merge(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Put another cluster's labels into this one."""
+    decision = Merge((anchor, visit.form.line("other")), visit.form.line("name") or None)
+    return back(visit, version_id, anchor, take(visit, version_id, decision))
+
+
+@router.post("/clusters/{anchor}/assign", dependencies=[reviewing])
+def assign(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Put the cluster in a category, or out of every one."""
+    if "category" not in visit.form.fields:
+        raise InvalidInput("expected a category, got none; choose one")
+    decision = Assign(anchor=anchor, category=visit.form.line("category") or None)
+    advance = visit.form.token("then") == "next"
+    return back(visit, version_id, anchor, take(visit, version_id, decision), advance)
+
+
+@router.post("/clusters/{anchor}/split", dependencies=[reviewing])
+def split(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Make a cluster of the ticked labels."""
+    decision = Split(anchor, visit.form.numbers("label"), visit.form.line("name"))
+    return back(visit, version_id, anchor, take(visit, version_id, decision))
+
+
+@router.post("/clusters/{anchor}/noise", dependencies=[reviewing])
+def mark_noise(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Say that the ticked labels belong to no category."""
+    decision = MarkNoise(visit.form.numbers("label"))
+    return back(visit, version_id, anchor, take(visit, version_id, decision))
+
+
+@router.post("/noise/assign", dependencies=[reviewing])
+def assign_labels(visit: Visiting, version_id: RowId) -> Response:
+    """Put the ticked labels in a category."""
+    form = visit.form
+    decision = Assign(label_ids=form.numbers("label"), category=form.line("category") or None)
+    done = take(visit, version_id, decision)
+    return RedirectResponse(f"/versions/{version_id}/noise?done={done}", 303)
+
+
+@router.post("/undo", dependencies=[reviewing])
+def take_back(visit: Visiting, version_id: RowId) -> Response:
+    """Undo a decision, by default the newest; of an undo, that is redo."""
+    form = visit.form
+    with transaction(visit.engine) as session:
+        event = undo(
+            session,
+            version_id,
+            person=visit.person(session),
+            event_id=form.number("event") if form.token("event") else None,
+            seen_revision=form.number("revision"),
+        )
+    return _where(visit, version_id, event.revision)
+
+
+def _where(visit: Visit, version_id: int, done: int) -> Response:
+    """Where the undo was asked for: a cluster, or one of the pages that we know."""
+    place = visit.form.token("from")
+    if place in ("history", "noise", ""):
+        rest = f"/{place}" if place else ""
+        return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
+    return back(visit, version_id, place, done)

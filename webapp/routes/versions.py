@@ -1,0 +1,42 @@
+"""From the plain addresses to the version that people work on."""
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse, Response
+
+from store.engine import reading
+from store.runs import find_latest_run
+from store.states import RunKind
+from taxonomy.vocabulary import PRESETS
+from webapp.dependencies import Visit, Visiting, allows
+from webapp.pages import NoVersionPage
+from webapp.permissions import Action
+from webapp.reviews import find_current_version
+
+router = APIRouter()
+
+
+@router.get("/clusters", dependencies=[allows(Action.READ)])
+def go_to_clusters(visit: Visiting) -> Response:
+    """The clusters of the current version."""
+    return _go(visit, "/clusters")
+
+
+@router.get("/map", dependencies=[allows(Action.READ)])
+def go_to_map(visit: Visiting) -> Response:
+    """The map of the current version."""
+    return _go(visit, "/map")
+
+
+@router.get("/vocabulary", dependencies=[allows(Action.READ)])
+def go_to_vocabulary(visit: Visiting) -> Response:
+    """The current version."""
+    return _go(visit, "")
+
+
+def _go(visit: Visit, rest: str) -> Response:
+    with reading(visit.engine) as session:
+        version_id = find_current_version(session)
+        if version_id is not None:
+            return RedirectResponse(f"/versions/{version_id}{rest}", 303)
+        run = find_latest_run(session, RunKind.CLUSTER)
+        return visit.show(NoVersionPage(cluster_run=run, presets=list(PRESETS)))

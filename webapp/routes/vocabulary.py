@@ -1,0 +1,205 @@
+"""The vocabulary: its categories, its way to being frozen, and what differs between versions."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.responses import RedirectResponse, Response
+
+from store.engine import reading, transaction
+from store.metadata import utc_now
+from store.reviews import lock_version
+from store.runs import find_latest_run
+from store.states import RunKind, VersionStatus
+from store.tables import Person, TaxonomyVersion
+from taxonomy import versions
+from taxonomy.curation import AddCategory, CategoryView, EditCategory, RetireCategory
+from webapp.dependencies import RowId, Visit, Visiting, allows
+from webapp.pages import DiffPage, Step, VocabularyPage
+from webapp.permissions import Action
+from webapp.routes.clusters import Done, notice_of
+from webapp.routes.decisions import take
+
+router = APIRouter(prefix="/versions")
+editing = allows(Action.EDIT_CATEGORIES)
+Key = Annotated[str, Path(max_length=100)]
+Move = Callable[..., TaxonomyVersion]
+LIFE = (
+    VersionStatus.DRAFT,
+    VersionStatus.IN_REVIEW,
+    VersionStatus.APPROVED,
+    VersionStatus.FROZEN,
+)
+
+
+@router.get("/{version_id}", dependencies=[allows(Action.READ)])
+def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Response:
+    """A version with its categories, and what may be done with it."""
+    with reading(visit.engine) as session:
+        review = visit.review(session, version_id)
+        listed = versions.list_versions(session)
+        version = versions.get_version(session, version_id)
+        page = VocabularyPage(
+            review=review,
+            version=version,
+            versions=listed,
+            life=describe_life(version.status),
+            macro_strategies=by_macro_strategy(review.categories),
+            unassigned_instances=sum(
+                label.instances
+                for group in review.groups
+                for label in group.labels
+                if label.category is None
+            ),
+            noise_instances=sum(label.instances for label in review.noise),
+            compared_with=_compared_with(version, listed),
+            suggested_name=_suggest_name(listed),
+            notice=notice_of(session, version_id, done),
+        )
+        return visit.show(page)
+
+
+def describe_life(status: VersionStatus) -> list[Step]:
+    """The steps of a version, each done, current or to come."""
+    reached = LIFE.index(status) if status in LIFE else len(LIFE)
+    steps = [
+        Step(step.value, "done" if place < reached else "current" if place == reached else "ahead")
+        for place, step in enumerate(LIFE)
+    ]
+    return [*steps, Step(status.value, "current")] if reached == len(LIFE) else steps
+
+
+def by_macro_strategy(categories: Sequence[CategoryView]) -> dict[str, list[CategoryView]]:
+    """The categories under their macro-strategy, both in the vocabulary's order."""
+    grouped: defaultdict[str, list[CategoryView]] = defaultdict(list)
+    for category in categories:
+        grouped[category.macro_strategy].append(category)
+    return grouped
+
+
+def _compared_with(
+    version: TaxonomyVersion, listed: Sequence[TaxonomyVersion]
+) -> TaxonomyVersion | None:
+    """The parent, else the version before this one."""
+    earlier = [other for other in listed if other.id < version.id]
+    parents = [other for other in earlier if other.id == version.parent_id]
+    return next(iter([*parents, *earlier]), None)
+
+
+def _suggest_name(listed: Sequence[TaxonomyVersion]) -> str:
+    taken = {version.name for version in listed}
+    number = len(listed) + 1
+    while f"v{number}" in taken:
+        number += 1
+    return f"v{number}"
+
+
+@router.post("", dependencies=[allows(Action.DRAFT)])
+def draft(visit: Visiting) -> Response:
+    """A new draft, on the newest cluster run, from a preset or from a frozen version."""
+    form = visit.form
+    with transaction(visit.engine) as session:
+        run = find_latest_run(session, RunKind.CLUSTER)
+        version = versions.create_draft(
+            session,
+            form.line("name") or f"draft {utc_now():%Y-%m-%d %H:%M}",
+            cluster_run_id=run.id if run else None,
+            preset=form.line("preset") or None,
+            parent=form.number("parent") if form.token("parent") else None,
+            person=visit.person(session),
+        )
+    return RedirectResponse(f"/versions/{version.id}", 303)
+
+
+@router.post("/{version_id}/submit", dependencies=[allows(Action.SUBMIT)])
+def submit(visit: Visiting, version_id: RowId) -> Response:
+    """Put the draft up for review."""
+    return _move(visit, version_id, versions.submit)
+
+
+@router.post("/{version_id}/reopen", dependencies=[allows(Action.APPROVE)])
+def reopen(visit: Visiting, version_id: RowId) -> Response:
+    """Go on with the review."""
+    return _move(visit, version_id, versions.reopen)
+
+
+@router.post("/{version_id}/approve", dependencies=[allows(Action.APPROVE)])
+def approve(visit: Visiting, version_id: RowId) -> Response:
+    """Approve the version as it stands."""
+    return _move(visit, version_id, versions.approve)
+
+
+@router.post("/{version_id}/freeze", dependencies=[allows(Action.FREEZE)])
+def freeze(visit: Visiting, version_id: RowId) -> Response:
+    """Freeze the version for ever."""
+    return _move(visit, version_id, versions.freeze)
+
+
+def _move(visit: Visit, version_id: int, move: Move) -> Response:
+    """Change the status, unless somebody decided since the page was read."""
+    form = visit.form
+    with transaction(visit.engine) as session:
+        lock_version(session, version_id, form.number("revision"))
+        person: Person = visit.person(session)
+        version = move(session, version_id, person=person, reason=form.text("reason"))
+        done = version.revision
+    return RedirectResponse(f"/versions/{version_id}?done={done}", 303)
+
+
+@router.post("/{version_id}/categories", dependencies=[editing])
+def add_category(visit: Visiting, version_id: RowId) -> Response:
+    """Add a category at the end."""
+    form = visit.form
+    decision = AddCategory(
+        key=form.line("key"),
+        name=form.line("name"),
+        macro_strategy=form.line("macro_strategy"),
+        definition=form.text("definition"),
+        scope_note=form.text("scope_note"),
+        examples=form.lines("examples"),
+    )
+    return _back(version_id, take(visit, version_id, decision))
+
+
+@router.post("/{version_id}/categories/{key}/edit", dependencies=[editing])
+def edit_category(visit: Visiting, version_id: RowId, key: Key) -> Response:
+    """Change the texts of a category."""
+    form = visit.form
+    decision = EditCategory(
+        key=key,
+        name=form.line("name"),
+        macro_strategy=form.line("macro_strategy"),
+        definition=form.text("definition"),
+        scope_note=form.text("scope_note"),
+        examples=form.lines("examples"),
+    )
+    return _back(version_id, take(visit, version_id, decision))
+
+
+@router.post("/{version_id}/categories/{key}/retire", dependencies=[editing])
+def retire_category(visit: Visiting, version_id: RowId, key: Key) -> Response:
+    """Take a category out, its labels into another one or into none."""
+    decision = RetireCategory(key, visit.form.line("into") or None)
+    return _back(version_id, take(visit, version_id, decision))
+
+
+def _back(version_id: int, done: int) -> Response:
+    return RedirectResponse(f"/versions/{version_id}?done={done}", 303)
+
+
+@router.get("/{version_id}/diff", dependencies=[allows(Action.READ)])
+def show_diff(
+    visit: Visiting,
+    version_id: RowId,
+    before: Annotated[int, Query(ge=1, le=2**31 - 1)],
+) -> Response:
+    """What changes from the version `before` to this one."""
+    with reading(visit.engine) as session:
+        page = DiffPage(
+            before=versions.get_version(session, before),
+            after=versions.get_version(session, version_id),
+            versions=versions.list_versions(session),
+            difference=versions.diff(session, before, version_id),
+        )
+        return visit.show(page)

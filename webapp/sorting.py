@@ -1,0 +1,56 @@
+"""The list of clusters: which are shown, and in what order."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from taxonomy.curation import Group
+from webapp.reviews import Review
+
+COLUMNS = {
+    "name": "Name",
+    "size": "Labels",
+    "instances": "Instances",
+    "cohesion": "Cohesion",
+    "category": "Category",
+    "reviewed": "Reviewed",
+}
+SHOWN = ("all", "unreviewed", "reviewed", "uncategorised")
+
+
+def filter_groups(review: Review, words: str, show: str) -> list[Group]:
+    """The clusters that hold the words in their name or a label, and are as `show` says."""
+    wanted = words.casefold()
+    return [
+        group
+        for group in review.groups
+        if _is_shown(group, show) and (not wanted or _holds(group, wanted))
+    ]
+
+
+def _is_shown(group: Group, show: str) -> bool:
+    if show == "uncategorised":
+        return group.category is None
+    return show == "all" or group.reviewed == (show == "reviewed")
+
+
+def _holds(group: Group, wanted: str) -> bool:
+    return wanted in group.name.casefold() or any(wanted in label.key for label in group.labels)
+
+
+def sort_groups(review: Review, groups: Sequence[Group], sort: str) -> list[Group]:
+    """The clusters by a column, falling after a minus; by falling size if there is no such one."""
+    key, falling = sort.removeprefix("-"), sort.startswith("-")
+    last = len(review.categories)
+    keys: dict[str, Callable[[Group], Any]] = {
+        "name": lambda group: group.name.casefold(),
+        "size": lambda group: len(group.labels),
+        "instances": lambda group: group.instances,
+        "cohesion": lambda group: group.cohesion,
+        "category": lambda group: (
+            review.by_key[group.category].position if group.category in review.by_key else last
+        ),
+        "reviewed": lambda group: group.reviewed,
+    }
+    if key not in keys:
+        return list(groups)
+    return sorted(groups, key=keys[key], reverse=falling)
