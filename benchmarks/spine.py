@@ -36,9 +36,10 @@ def stages(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
     yield "annotate", ["annotate", "run", "--offline"]
     yield "transitions", ["transitions", "show"]
     yield "all traces", ["transitions", "show", "--all"]
-    yield "export", ["export", "--out", "export", "--validation-share", "0", "--policy", "policy"]
-    yield "train", ["export", "--out", "trained", "--validation-share", "0", "--policy", "policy",
-                    "--train", "--max-steps", str(TRAIN_STEPS), "--checkpoint", "checkpoint"]  # fmt: skip
+    everything = ["--validation-share", "0"]
+    yield "export", ["export", "--out", "export", *everything]
+    train = ["--train", "--policy", "policy", "--max-steps", str(TRAIN_STEPS)]
+    yield "train", ["export", "--out", "trained", *everything, *train]
 
 
 def counts(engine: sa.Engine) -> dict[str, int]:
