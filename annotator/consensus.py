@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from annotator.steps import AdjudicationCase, ControlledStep
+from annotator.steps import Adjudication, AdjudicationCase, AnnotatedTrace, ControlledStep
 
 MAX_LABELS = 2
 SURE_ABOVE = 7.0
@@ -123,3 +123,53 @@ def consolidate(
         for unit, labels in zip(open_units, answers, strict=True)
     )
     return [decision or next(decided) for decision in settled]
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """What two annotators and an adjudicator made of a trace; `invalid` says why not."""
+
+    a: AnnotatedTrace
+    b: AnnotatedTrace
+    decisions: tuple[Decision, ...] = ()
+    adjudication: Adjudication | None = None
+    invalid: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """What the three of them used."""
+        return sum(each.tokens for each in (self.a, self.b, self.adjudication) if each)
+
+    @property
+    def cost_usd(self) -> float:
+        """What the three of them cost."""
+        return sum(each.cost_usd for each in (self.a, self.b, self.adjudication) if each)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it is invalid because somebody was asked and did not answer."""
+        sides = [each for each in (self.a, self.b, self.adjudication) if each and each.invalid]
+        return any(each.request_hash is None for each in sides)
+
+
+def judged(
+    a: AnnotatedTrace,
+    b: AnnotatedTrace,
+    order: Sequence[str],
+    adjudicate: Callable[[Sequence[AdjudicationCase]], Adjudication],
+) -> PanelResult:
+    """The consensus of two annotators of one trace, or why there is none."""
+    for side, name in ((a, "annotator_a"), (b, "annotator_b")):
+        if side.invalid is not None:
+            return PanelResult(a, b, invalid=f"{name}: {side.invalid}")
+    asked: list[Adjudication] = []
+
+    def decide(cases: Sequence[AdjudicationCase]) -> Sequence[Labels]:
+        asked.append(adjudicate(cases))
+        return asked[0].labels if asked[0].invalid is None else [()] * len(cases)
+
+    decisions = consolidate(a.steps, b.steps, order, decide)
+    adjudication = asked[0] if asked else None
+    if adjudication is not None and adjudication.invalid is not None:
+        return PanelResult(a, b, (), adjudication, f"adjudicator: {adjudication.invalid}")
+    return PanelResult(a, b, tuple(decisions), adjudication)

@@ -37,13 +37,14 @@ def name_clusters(
     words = distinctive_words(labels, numbers)
     named = []
     for number, middle in enumerate(centres):
-        members = np.flatnonzero(numbers == number)
-        cosines = vectors[members] @ middle
-        order = [int(members[i]) for i in np.argsort(-cosines, kind="stable")]
-        counts = np.array([labels[member].instances for member in members])
-        best = int(members[int(np.argmax(cosines * np.log1p(counts)))])
-        definition = _definition([labels[index] for index in order], words[number])
-        named.append(ClusterName(labels[best].text, definition))
+        inside = numbers == number
+        members = [label for label, chosen in zip(labels, inside, strict=True) if chosen]
+        cosines = vectors[inside] @ middle
+        order = np.argsort(-cosines, kind="stable").tolist()
+        definition = _definition([members[index] for index in order], words[number])
+        counts = np.array([label.instances for label in members])
+        best = int(np.argmax(cosines * np.log1p(counts)))
+        named.append(ClusterName(members[best].text, definition))
     return named
 
 
