@@ -1,8 +1,9 @@
 """Settle what two annotators said: keep what they share, add what one is sure of, else ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from annotator.steps import Adjudication, AdjudicationCase, AnnotatedTrace, ControlledStep
 
@@ -50,13 +51,12 @@ def common_refinement(
     if _extent(a) != _extent(b):
         raise ConsensusError(f"expected steps over the same segments, got {a} and {b}")
     edges = sorted({step.first for step in (*a, *b)} | {a[-1].end})
-    starts = zip(edges[:-1], edges[1:], strict=True)
-    return [AdjudicationCase(x, y, _covering(a, x), _covering(b, x)) for x, y in starts]
+    return [AdjudicationCase(x, y, _covering(a, x), _covering(b, x)) for x, y in pairwise(edges)]
 
 
 def _extent(steps: Sequence[ControlledStep]) -> tuple[int, int] | None:
     """The first and the last edge of steps that follow each other without a gap."""
-    gaps = any(left.end != right.first for left, right in zip(steps, steps[1:], strict=False))
+    gaps = any(left.end != right.first for left, right in pairwise(steps))
     empty = any(step.end <= step.first for step in steps)
     return None if gaps or empty or not steps else (steps[0].first, steps[-1].end)
 
@@ -173,3 +173,27 @@ def judged(
     if adjudication is not None and adjudication.invalid is not None:
         return PanelResult(a, b, (), adjudication, f"adjudicator: {adjudication.invalid}")
     return PanelResult(a, b, tuple(decisions), adjudication)
+
+
+@dataclass(frozen=True)
+class PairedUnits:
+    """The label sets of two sources, unit by unit, with the trace that each unit is of."""
+
+    a: tuple[frozenset[str], ...]
+    b: tuple[frozenset[str], ...]
+    traces: tuple[int, ...]
+
+
+def pair_units(
+    a: Mapping[int, Sequence[ControlledStep]], b: Mapping[int, Sequence[ControlledStep]]
+) -> PairedUnits:
+    """The units of every trace that both sources annotated, in the order of the traces."""
+    units = [
+        (trace, unit) for trace in sorted(a.keys() & b.keys())
+        for unit in common_refinement(a[trace], b[trace])
+    ]  # fmt: skip
+    return PairedUnits(
+        tuple(frozenset(key for key, _ in unit.a) for _, unit in units),
+        tuple(frozenset(key for key, _ in unit.b) for _, unit in units),
+        tuple(trace for trace, _ in units),
+    )

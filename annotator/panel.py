@@ -113,11 +113,11 @@ class OfflinePanel:
         if not len(a):
             nothing = AnnotatedTrace((), invalid="the trace has no segments")
             return PanelResult(nothing, nothing, invalid=nothing.invalid)
-        alike = (vectors[1:] * vectors[:-1]).sum(axis=1) >= MERGE_SIMILARITY
+        similar = (vectors[1:] * vectors[:-1]).sum(axis=1)
         starting = [NAMES.index(name) for name in sorted(STARTING)]
-        opened = (cues[1:][:, starting] >= 1).any(axis=1)
-        side_a = self._annotated(a, alike.tolist())
-        side_b = self._annotated(b, (~opened).tolist())
+        opened = cues[1:][:, starting].max(axis=1) >= 1
+        side_a = self._annotated(a, [bool(s >= MERGE_SIMILARITY) for s in similar])
+        side_b = self._annotated(b, [not bool(o) for o in opened])
         return judged(side_a, side_b, self.order, lambda cases: self._adjudicate(a + b, cases))
 
     def _annotated(self, scores: Matrix, continues: Sequence[bool]) -> AnnotatedTrace:

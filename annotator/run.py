@@ -46,7 +46,9 @@ CONSENSUS, SIDE_A, SIDE_B, ADJUDICATOR = "consensus", "annotator_a", "annotator_
 class Panel(Protocol):
     """Two annotators and an adjudicator, for many traces at once."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
         """Annotate the traces; each is given once."""

@@ -126,3 +126,9 @@ def mean_confidence(session: Session, run_id: int, source: str) -> float | None:
     )
     value = session.exec(query).one()
     return None if value is None else float(value)
+
+
+def list_macro_strategies(session: Session, version_id: int) -> dict[str, str]:
+    """The macro-strategy of each category of a version, in the version's order."""
+    query = select(Category.key, Category.macro_strategy).where(Category.version_id == version_id)
+    return {key: macro for key, macro in session.exec(query.order_by(col(Category.position)))}

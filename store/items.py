@@ -1,6 +1,7 @@
 """Which traces a run has done, so that a killed run goes on where it was."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -17,7 +18,8 @@ TraceRow = tuple[Trace, Question, list[Segment]]
 def count_items(session: Session, run_id: int) -> dict[ItemStatus, int]:
     """How many traces of a run have each status; a trace with many sources counts once for each."""
     query = select(RunItem.status, sa.func.count()).where(col(RunItem.run_id) == run_id)
-    return {status: count for status, count in session.exec(query.group_by(col(RunItem.status)))}
+    rows = session.exec(query.group_by(col(RunItem.status)))
+    return {ItemStatus(status): count for status, count in rows}
 
 
 def list_pending(session: Session, run_id: int, source: str, last_trace_id: int) -> list[int]:
@@ -39,7 +41,7 @@ def list_thinking(session: Session, limit: int | None = None) -> list[int]:
     return list(session.exec(query.order_by(col(Trace.id)).limit(limit)))
 
 
-def put_item(session: Session, run_id: int, trace_id: int, source: str, **fields: object) -> None:
+def put_item(session: Session, run_id: int, trace_id: int, source: str, **fields: Any) -> None:
     """Say what became of a trace, in the place of what was said before."""
     session.execute(
         sa.delete(RunItem).where(
