@@ -16,7 +16,9 @@ from annotator.steps import CategoryView
 
 SHARPNESS = 0.08  # cosine that makes a lexicon entry e times as much one category's as another's
 EXAMPLE_WEIGHT = 0.3  # of a category's examples beside its definition
-DIRECT_WEIGHT = 0.4  # of a segment's own likeness to the category's examples
+HUB_WEIGHT = 0.5  # of what a category is near to everything; a broad definition must not win it all
+KNOWN_BONUS = 0.3  # cosine that a decision to put a name into a category counts for
+BREADTH_WEIGHT = 0.5  # nats to z; a category that few names speak for is rare by itself
 
 
 class CategoryError(ValueError):
@@ -28,7 +30,6 @@ class Calibration:
     """The scales that a sample of segments sets, so that no category swallows all of them."""
 
     meaning: Scale
-    direct: Scale
     cues: Scale
 
 
@@ -42,72 +43,83 @@ class CategoryEvidence:
             raise CategoryError("expected at least one category, got none; freeze some first")
         self.lexicon = lexicon
         self.categories = tuple(categories)
-        self._definitions = embed([f"{each.name}: {each.definition}" for each in categories])
-        self._examples, self._owners = _examples(categories, embed)
-        self.shares = _shares(self._nearness())
+        of_entry = _shares(self._nearness(embed))
+        mass = of_entry.sum(axis=0)
+        self.shares: Matrix = of_entry / mass
+        self._breadth: Matrix = np.float32(BREADTH_WEIGHT) * np.log(mass / mass.mean())
 
     def calibrated(self, sample: Segments | None = None) -> Calibration:
         """The scales of a sample together with the lexicon's own examples, which steady it."""
-        vectors, cues = self.lexicon.examples, self.lexicon.example_cues
-        parts = [(self._meaning(vectors), self._direct(vectors), self._cues(cues))]
+        meaning = [self._meaning(self.lexicon.examples)]
+        cues = [self._of_categories(self.lexicon.cues(self.lexicon.example_cues))]
         if sample is not None and len(sample.cues):
-            own = self._direct(sample.vectors)
-            placed = self._cues(sample.cues) + self.lexicon.position(sample.places) @ self.shares
-            parts.append((self._meaning(sample.vectors), own, placed))
-        meaning, direct, by_cue = (np.concatenate(each) for each in zip(*parts, strict=True))
-        return Calibration(scale_of(meaning), scale_of(direct), scale_of(by_cue))
+            meaning.append(self._meaning(sample.vectors))
+            cues.append(self._placed_cues(sample))
+        return Calibration(scale_of(np.concatenate(meaning)), scale_of(np.concatenate(cues)))
 
     def by_meaning(self, read: Segments, calibration: Calibration) -> Matrix:
         """By what the segments say. Shapes: (n, c), z-scores centred over the categories."""
-        meaning = calibration.meaning.z(self._meaning(read.vectors))
-        direct = calibration.direct.z(self._direct(read.vectors))
-        return _centred(meaning + np.float32(DIRECT_WEIGHT) * direct)
+        return self._centred(calibration.meaning.z(self._meaning(read.vectors)))
 
     def by_cues(self, read: Segments, calibration: Calibration) -> Matrix:
         """By how they say it and where they stand. Shapes: (n, c), z-scores, centred."""
-        placed = self._cues(read.cues) + self.lexicon.position(read.places) @ self.shares
-        return _centred(calibration.cues.z(placed))
+        return self._centred(calibration.cues.z(self._placed_cues(read)))
 
     def _meaning(self, vectors: Matrix) -> Matrix:
-        scores: Matrix = self.lexicon.meaning(vectors) @ self.shares
+        names = self.lexicon.by_example(vectors)
+        return self._of_categories(names)
+
+    def _placed_cues(self, read: Segments) -> Matrix:
+        names = self.lexicon.cues(read.cues) + self.lexicon.position(read.places)
+        return self._of_categories(names)
+
+    def _of_categories(self, names: Matrix) -> Matrix:
+        """What speaks for names as what speaks for categories; a liking for all counts nothing."""
+        centred = names - names.mean(axis=1, keepdims=True)
+        scores: Matrix = centred @ self.shares
         return scores
 
-    def _cues(self, cues: Matrix) -> Matrix:
-        scores: Matrix = self.lexicon.cues(cues) @ self.shares
-        return scores
+    def _centred(self, scores: Matrix) -> Matrix:
+        raised: Matrix = scores + self._breadth
+        centred: Matrix = raised - raised.mean(axis=1, keepdims=True)
+        return centred
 
-    def _direct(self, vectors: Matrix) -> Matrix:
-        return self._best_example(vectors @ self._examples.T)
-
-    def _nearness(self) -> Matrix:
-        """How near each entry's definition is to each category. Shapes: (l, c)."""
-        by_definition = self.lexicon.names @ self._definitions.T
-        by_example = self._best_example(self.lexicon.examples @ self._examples.T)
-        near: Matrix = by_definition + np.float32(EXAMPLE_WEIGHT) * self.lexicon.means(by_example)
+    def _nearness(self, embed: Embed) -> Matrix:
+        """How near each entry is to each category, as cosines. Shapes: (l, c)."""
+        definitions = embed([f"{each.name}: {each.definition}" for each in self.categories])
+        near: Matrix = self.lexicon.names @ definitions.T
+        near = near + np.float32(KNOWN_BONUS) * self._known()
+        examples, owners = _example_vectors(self.categories, embed)
+        similar = self.lexicon.examples @ examples.T
+        for column in np.unique(owners):
+            best = similar[:, owners == column].max(axis=1, keepdims=True)
+            near[:, column] += np.float32(EXAMPLE_WEIGHT) * self.lexicon.means(best)[:, 0]
         return near
 
-    def _best_example(self, similar: Matrix) -> Matrix:
-        columns = [similar[:, self._owners == c].max(axis=1) for c in range(len(self.categories))]
-        return np.stack(columns, axis=1)
+    def _known(self) -> Matrix:
+        """1 where a category is known to hold an entry's label. Shapes: (l, c)."""
+        holds = [{_folded(label) for label in each.known_labels} for each in self.categories]
+        labels = [_folded(entry.label) for entry in self.lexicon.entries]
+        known = [[label in held for held in holds] for label in labels]
+        return np.array(known, dtype=np.float32)
 
 
-def _examples(
+def _folded(label: str) -> str:
+    return " ".join(label.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _example_vectors(
     categories: Sequence[CategoryView], embed: Embed
 ) -> tuple[Matrix, NDArray[np.int64]]:
-    """The vectors of all examples, and whose they are; a category without any gives its text."""
-    texts = [list(each.examples) or [f"{each.name}: {each.definition}"] for each in categories]
+    """The vectors of all examples and whose they are; a category without any gives its text."""
+    texts = [list(each.examples) or [each.definition] for each in categories]
     owners = [index for index, each in enumerate(texts) for _ in each]
     return embed([gist(text) for each in texts for text in each]), np.array(owners, dtype=np.int64)
 
 
 def _shares(nearness: Matrix) -> Matrix:
-    """What share of each category an entry makes up. Shapes: (l, c); columns sum to 1."""
-    sharp = np.exp((nearness - nearness.max(axis=1, keepdims=True)) / SHARPNESS)
-    of_entry = sharp / sharp.sum(axis=1, keepdims=True)
-    shares: Matrix = (of_entry / of_entry.sum(axis=0)).astype(np.float32)
+    """How much of each entry is each category's. Shapes: (l, c); rows sum to 1."""
+    nearness = nearness - np.float32(HUB_WEIGHT) * nearness.mean(axis=0)
+    sharp = np.exp((nearness - nearness.max(axis=1, keepdims=True)) / np.float32(SHARPNESS))
+    shares: Matrix = (sharp / sharp.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
-
-
-def _centred(scores: Matrix) -> Matrix:
-    centred: Matrix = scores - scores.mean(axis=1, keepdims=True)
-    return centred

@@ -210,7 +210,7 @@ FAMILIES = (
     CueFamily(
         "class",
         "puts something in a category, type or class",
-        r"(?:type|kind|category|form|sort|genus|species|genre)s? of|classif|categor"
+        r"(?:type|kind|category|form|sort|genus|species|genre)s? of|classif|categori[sz]"
         r"|belongs? to|falls? (?:under|into)|counts? as|considered (?:a|an|as)",
     ),
     CueFamily(

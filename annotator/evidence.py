@@ -104,10 +104,14 @@ class LexiconEvidence:
 
     def meaning(self, vectors: Matrix) -> Matrix:
         """By likeness to the entries' examples and definitions. Shapes: (n, 384) to (n, l)."""
-        examples = self._meaning_scale.z(self._raw_meaning(vectors))
+        examples = self.by_example(vectors)
         definitions = self._definition_scale.z(vectors @ self.names.T)
         scores: Matrix = examples + np.float32(DEFINITION_WEIGHT) * definitions
         return scores
+
+    def by_example(self, vectors: Matrix) -> Matrix:
+        """By likeness to the entries' examples alone. Shapes: (n, 384) to (n, l)."""
+        return self._meaning_scale.z(self._raw_meaning(vectors))
 
     def cues(self, cues: Matrix) -> Matrix:
         """By likeness to the cues of the entries' examples. Shapes: (n, families) to (n, l)."""

@@ -1,7 +1,7 @@
 """What a labeler and an annotator see of a trace, and what they give back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -31,6 +31,7 @@ class CategoryView:
     macro_strategy: str = ""
     scope_note: str = ""
     examples: tuple[str, ...] = ()
+    known_labels: tuple[str, ...] = ()  # open labels that the version puts into this category
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,3 @@ class Adjudicator(Protocol):
         cases: Sequence[AdjudicationCase],
     ) -> Adjudication:
         """Decide the cases of one trace, all in one go."""
-
-
-@dataclass(frozen=True)
-class PanelResult:
-    """What two annotators and an adjudicator made of one trace."""
-
-    a: AnnotatedTrace
-    b: AnnotatedTrace
-    adjudication: Adjudication = field(default_factory=lambda: Adjudication(()))

@@ -24,6 +24,10 @@ app = typer.Typer(add_completion=False)
 DATABASE = "demo.sqlite3"
 DEMO_FACT = "demo"
 HOST = "127.0.0.1"
+FIRST_LOOK = """
+Look first at Clusters: open one, read a segment in its trace, rename it, undo.
+Then Vocabulary and Transitions. `?` on a page shows its keys.
+"""
 SIGN_INS = {"anna": Role.ANNOTATOR, "ben": Role.ANNOTATOR, "rosa": Role.RESEARCHER,
             "carl": Role.CURATOR}  # fmt: skip
 
@@ -83,8 +87,7 @@ def demo(
     )
     _show_sign_ins(passwords)
     if serve:
-        say("\nLook first at Clusters: open one, read a segment in its trace, rename it, undo. Then "
-            "Vocabulary\nand Transitions. `?` on a page shows its keys.\n")  # fmt: skip
+        say(FIRST_LOOK)
         serve_database(get_engine(), HOST, port)
 
 

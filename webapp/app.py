@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from anyio import CapacityLimiter
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from webapp.dependencies import Access
@@ -49,11 +49,23 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.reviews = Reviews()
     app.state.matrices = Matrices()
     for screen in SCREENS:
+        require_actions(screen.router)
         app.include_router(screen.router)
     app.mount("/static", OwnFiles(), name="static")
     add_failures(app)
     app.add_middleware(SecureResponses)
     return app
+
+
+def require_actions(router: APIRouter) -> None:
+    """Refuse a screen with a route that does not say what it lets people do.
+
+    Raises:
+        LookupError: there is one.
+    """
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            action_of(route)
 
 
 def action_of(route: APIRoute) -> Action:

@@ -35,8 +35,17 @@ class _Axis:
     def place(self, value: float) -> float:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
-    def ticks(self, count: int = 4) -> list[float]:
-        return [self.low + (self.high - self.low) * n / count for n in range(count + 1)]
+    def ticks(self) -> list[float]:
+        step = tick_step(self.high - self.low)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [step * n for n in range(first, last + 1)]
+
+
+def tick_step(width: float) -> float:
+    """The step of 1, 2 or 5 times a power of ten that gives three to seven ticks."""
+    power = 10.0 ** math.floor(math.log10(width / 3))
+    return max(step for step in (power, 2 * power, 5 * power) if step <= width / 3 * (1 + 1e-9))
 
 
 def _axis(values: Sequence[float], start: float, end: float) -> _Axis:

@@ -67,7 +67,7 @@ def _lines(version_id: int) -> sa.Select[Any]:
     )
 
 
-def _line(session: Session, row: sa.Row[Any]) -> EventLine:
+def _line(session: Session, row: Any) -> EventLine:
     number, revision, kind, payload, undoes_id, who, when, reason = row
     what = describe(kind, payload)
     if undoes_id is not None:

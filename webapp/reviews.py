@@ -63,7 +63,7 @@ class Review:
     def next_unreviewed(self, anchor: str | None) -> Group | None:
         """The cluster to look at after this one: the largest unreviewed below it, else at all."""
         order = [group.anchor for group in self.groups]
-        start = order.index(anchor) + 1 if anchor in self.by_anchor else 0
+        start = order.index(anchor) + 1 if anchor is not None and anchor in order else 0
         turned = [*self.groups[start:], *self.groups[:start]]
         others = (group for group in turned if not group.reviewed and group.anchor != anchor)
         return next(others, None)

@@ -8,10 +8,10 @@ from webapp.reviews import Review
 
 COLUMNS = {
     "name": "Name",
-    "size": "Labels",
-    "instances": "Instances",
-    "cohesion": "Cohesion",
     "category": "Category",
+    "instances": "Instances",
+    "size": "Labels",
+    "cohesion": "Cohesion",
     "reviewed": "Reviewed",
 }
 SHOWN = ("all", "unreviewed", "reviewed", "uncategorised")
@@ -40,15 +40,13 @@ def _holds(group: Group, wanted: str) -> bool:
 def sort_groups(review: Review, groups: Sequence[Group], sort: str) -> list[Group]:
     """The clusters by a column, falling after a minus; by falling size if there is no such one."""
     key, falling = sort.removeprefix("-"), sort.startswith("-")
-    last = len(review.categories)
+    places = {category.key: category.position for category in review.categories}
     keys: dict[str, Callable[[Group], Any]] = {
         "name": lambda group: group.name.casefold(),
         "size": lambda group: len(group.labels),
         "instances": lambda group: group.instances,
         "cohesion": lambda group: group.cohesion,
-        "category": lambda group: (
-            review.by_key[group.category].position if group.category in review.by_key else last
-        ),
+        "category": lambda group: places.get(group.category or "", len(places)),
         "reviewed": lambda group: group.reviewed,
     }
     if key not in keys:

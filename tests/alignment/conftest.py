@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from store.engine import get_engine
 from store.states import VersionStatus
-from tests.builders import Corpus, build_annotated_corpus
+from tests.corpora import Corpus, build_annotated_corpus
 
 # How long an example takes on a busy machine says nothing about what it proves.
 settings.register_profile("untimed", deadline=None)

@@ -49,7 +49,7 @@ def test_a_request_carries_the_schema_and_the_reply_its_usage(plain: FakeEndpoin
 def test_the_dialect_is_found_once(
     takes: tuple[str, ...], refused_keyword: str | None, last: str | None, requests: int
 ) -> None:
-    """A server that refuses a form of structured reply is asked more simply, and so from then on."""
+    """A server that refuses a form of reply is asked more simply, and so from then on."""
     with FakeEndpoint(takes=takes, refused_keyword=refused_keyword) as endpoint:
         chat = OpenAIChat(api_key=None, base_url=endpoint.base_url)
         for _ in range(3):

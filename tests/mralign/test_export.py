@@ -13,7 +13,7 @@ from store.engine import get_engine, reading
 from store.errors import InvalidInput
 from store.states import VersionStatus
 from store.tables import Export, TrainingRun
-from tests.builders import build_annotated_corpus
+from tests.corpora import build_annotated_corpus
 
 
 @pytest.fixture

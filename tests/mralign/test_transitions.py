@@ -11,7 +11,7 @@ from mralign.transitions import app
 from store.engine import get_engine
 from store.errors import InvalidInput, NotFound
 from store.states import VersionStatus
-from tests.builders import build_annotated_corpus
+from tests.corpora import build_annotated_corpus
 
 
 @pytest.fixture

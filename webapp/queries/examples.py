@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -39,14 +40,16 @@ def list_examples(
     """The segments nearest the centre, one a trace at most."""
     rows = _nearest(session, cluster_run_id, label_run_id, open_label_ids[:LABELS_CONSIDERED])
     by_trace: dict[int, Example] = {}
-    for row in rows:
-        by_trace.setdefault(row[0], Example(*row[:5], row[5] > EXAMPLE_CHARACTERS, row[6]))
+    for trace_id, position, label, confidence, text, length, question in rows:
+        cut = length > EXAMPLE_CHARACTERS
+        example = Example(trace_id, position, label, confidence, text, cut, question)
+        by_trace.setdefault(trace_id, example)
     return list(by_trace.values())[:EXAMPLES_SHOWN]
 
 
 def _nearest(
     session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
-) -> Sequence[sa.Row[tuple[int, int, str, float, str, int, str]]]:
+) -> Sequence[Any]:
     length = col(Segment.end) - col(Segment.start)
     text = sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, EXAMPLE_CHARACTERS)
     shown = sa.case(

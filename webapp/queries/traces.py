@@ -59,7 +59,7 @@ class TraceHead:
 class Pairing:
     """What the comparison with the other mode says."""
 
-    other_id: int
+    other_id: int | None  # none where the other trace was not imported
     z_on: int
     z_off: int
     polarity: Polarity | None

@@ -41,7 +41,7 @@ def show_clusters(
     version_id: RowId,
     q: Words = "",
     show: str = "all",
-    sort: str = "-size",
+    sort: str = "-instances",
     page: PageNumber = 1,
     done: Done = None,
 ) -> Response:

@@ -4,14 +4,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from store.engine import reading
-from store.tables import TaxonomyVersion
-from store.taxonomies import find_version
 from webapp.dependencies import Visiting, allows
 from webapp.keymap import KEYS
 from webapp.pages import KeysPage, OverviewPage, Stage
 from webapp.permissions import Action
 from webapp.queries.counts import Counts, count_stages
-from webapp.reviews import find_current_version
+from webapp.reviews import Review, find_current_version
 
 router = APIRouter()
 
@@ -22,8 +20,8 @@ def show_overview(visit: Visiting) -> Response:
     with reading(visit.engine) as session:
         counts = count_stages(session)
         current = find_current_version(session)
-        version = find_version(session, current) if current is not None else None
-        stages = describe_stages(counts, version)
+        review = visit.review(session, current) if current is not None else None
+    stages = describe_stages(counts, review)
     step = next((stage.command for stage in stages if stage.figure == 0), "")
     return visit.show(OverviewPage(stages=stages, next_step=step))
 
@@ -34,9 +32,9 @@ def show_keys(visit: Visiting) -> Response:
     return visit.show(KeysPage(keys=KEYS))
 
 
-def describe_stages(counts: Counts, version: TaxonomyVersion | None) -> list[Stage]:
+def describe_stages(counts: Counts, review: Review | None) -> list[Stage]:
     """The stages in the order of the work."""
-    return [*_input_stages(counts), *_vocabulary_stages(counts, version), *_output_stages(counts)]
+    return [*_input_stages(counts), *_vocabulary_stages(counts, review), *_output_stages(counts)]
 
 
 def _input_stages(counts: Counts) -> list[Stage]:
@@ -69,16 +67,18 @@ def _input_stages(counts: Counts) -> list[Stage]:
     ]
 
 
-def _vocabulary_stages(counts: Counts, version: TaxonomyVersion | None) -> list[Stage]:
-    notes = ("none yet",)
-    if version is not None:
-        notes = (f"{version.name}: {version.status.value.replace('_', ' ')}",)
+def _vocabulary_stages(counts: Counts, review: Review | None) -> list[Stage]:
+    notes: tuple[str, ...] = ("none yet",)
+    if review is not None:
+        status = review.status.value.replace("_", " ")
+        reviewed = f"{review.reviewed:,} of {len(review.groups):,} clusters reviewed"
+        notes = (f"{review.name}: {status}", reviewed)
     return [
         Stage(
             "Vocabulary",
             "/vocabulary",
-            version.revision if version else 0,
-            "decisions",
+            len(review.categories) if review else 0,
+            "categories",
             notes,
             "mralign taxonomy draft NAME --preset mr-align-15",
         ),

@@ -79,7 +79,8 @@ function nameSpots(pen, width) {
   for (const spot of spots) {
     const text = spot.point.name.length > 28 ? `${spot.point.name.slice(0, 27)}…` : spot.point.name;
     const wide = pen.measureText(text).width;
-    const x = Math.min(spot.x + spot.r + 5, width - wide - 4), y = spot.y + 4;
+    const right = spot.x + spot.r + 5, y = spot.y + 4;
+    const x = right + wide + 4 <= width ? right : Math.max(4, spot.x - spot.r - 5 - wide);
     const box = [x - 2, y - 13, x + wide + 2, y + 5];
     if (taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
     taken.push(box);
