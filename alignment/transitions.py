@@ -7,7 +7,6 @@ K = N + 2.
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -93,7 +92,7 @@ class Table:
     allowed: Cells
 
 
-class _Expected(NamedTuple):
+class Expected(NamedTuple):
     """What a matrix makes of the moves: Σ of P_ab over each move's pairs, and C_ab."""
 
     sums: Values
@@ -104,7 +103,7 @@ class _Step(NamedTuple):
     """A matrix on the way up, what it expects, and how far the step went."""
 
     matrix: Matrix
-    expected: _Expected
+    expected: Expected
     change: float
 
 
@@ -140,7 +139,9 @@ def fit(moves: Moves, settings: EMSettings, init: Matrix | None = None) -> Fit:
     start = uniform_matrix(moves.category_count) if init is None else _checked(init, table.allowed)
     history: list[tuple[float, float]] = []
     for step in _ascent(start, table, moves.counts, settings):
-        history.append(_objective_nats(step, table, moves.counts, settings))
+        sums = step.expected.sums
+        nats = objective_nats(step.matrix, sums, table, moves.counts, settings.smoothing)
+        history.append(nats)
     _warn_at_cap(settings, step.change)
     return Fit(
         matrix=step.matrix,
@@ -152,14 +153,6 @@ def fit(moves: Moves, settings: EMSettings, init: Matrix | None = None) -> Fit:
         objective_nats=tuple(objective for objective, _ in history),
         log_likelihood_nats=tuple(likelihood for _, likelihood in history),
     )
-
-
-def climb(table: Table, counts: Values, settings: EMSettings, init: Matrix) -> Matrix:
-    """The matrix that `fit` finds from `init`, and nothing else of it: for many fits in a row.
-
-    Shapes: counts [moves], init [K, K].
-    """
-    return deque(_ascent(init, table, counts, settings), maxlen=1).pop().matrix
 
 
 def tabulate(moves: Moves) -> Table:
@@ -179,11 +172,13 @@ def tabulate(moves: Moves) -> Table:
 
 def move_sums(matrix: Matrix, table: Table) -> Values:
     """Σ of P_ab over the pairs of each move: |I|·|J| times its chance under eq. 7."""
-    padded = np.pad(matrix, ((0, 0), (0, 1)))
-    leaving: NDArray[np.float64] = (table.members @ padded).ravel()
-    sums: Values = leaving[table.places[0]]
+    set_count, state_count = table.members.shape
+    leaving = np.zeros((set_count, state_count + 1))
+    leaving[:, :state_count] = table.members @ matrix
+    flat = leaving.ravel()
+    sums: Values = flat[table.places[0]]
     for places in table.places[1:]:
-        sums += leaving[places]
+        sums += flat[places]
     return sums
 
 
@@ -199,19 +194,19 @@ def mean_l1(one: Matrix, other: Matrix) -> float:
 
 def _ascent(matrix: Matrix, table: Table, counts: Values, settings: EMSettings) -> Iterator[_Step]:
     """The initial matrix and that of each iteration."""
-    step = _Step(matrix, _e_step(matrix, table, counts), np.inf)
+    step = _Step(matrix, e_step(matrix, table, counts), np.inf)
     yield step
     for _ in range(settings.iterations):
-        fresh = _m_step(step.expected.counts, table.allowed, settings.smoothing)
+        fresh = m_step(step.expected.counts, table.allowed, settings.smoothing)
         damped = (1.0 - settings.damping) * step.matrix + settings.damping * fresh
         change = float(np.abs(damped - step.matrix).max())
-        step = _Step(damped, _e_step(damped, table, counts), change)
+        step = _Step(damped, e_step(damped, table, counts), change)
         yield step
         if change < settings.tolerance:
             return
 
 
-def _e_step(matrix: Matrix, table: Table, counts: Values) -> _Expected:
+def e_step(matrix: Matrix, table: Table, counts: Values) -> Expected:
     """C_ab = Σ over moves of count · r_ab. ρ cancels in r, for it is uniform."""
     sums = move_sums(matrix, table)
     known = sums > 0.0
@@ -220,7 +215,7 @@ def _e_step(matrix: Matrix, table: Table, counts: Values) -> _Expected:
     if not known.all():
         # Where a move has no chance at all under this matrix, its pairs share it evenly (0/0).
         found += _spread(np.where(known, 0.0, counts / table.sizes), table)
-    return _Expected(sums, found)
+    return Expected(sums, found)
 
 
 def _spread(values: Values, table: Table) -> Matrix:
@@ -234,7 +229,7 @@ def _spread(values: Values, table: Table) -> Matrix:
     return spread
 
 
-def _m_step(counts: Matrix, allowed: Cells, smoothing: float) -> Matrix:
+def m_step(counts: Matrix, allowed: Cells, smoothing: float) -> Matrix:
     """P_ab ∝ C_ab + α on allowed cells, each row summing to 1."""
     return _rows_normalised(np.where(allowed, counts + smoothing, 0.0))
 
@@ -245,14 +240,14 @@ def _rows_normalised(raised: Matrix) -> Matrix:
     return raised / sums
 
 
-def _objective_nats(
-    step: _Step, table: Table, counts: Values, settings: EMSettings
+def objective_nats(
+    matrix: Matrix, sums: Values, table: Table, counts: Values, smoothing: float
 ) -> tuple[float, float]:
     """F = LL + α·Σ log P over the allowed cells, and LL; −inf where a chance is 0."""
     seen = counts > 0.0
     with np.errstate(divide="ignore"):
-        logs = np.log(step.expected.sums[seen] / table.sizes[seen])
-        prior = settings.smoothing * float(np.log(step.matrix[table.allowed]).sum())
+        logs = np.log(sums[seen] / table.sizes[seen])
+        prior = smoothing * float(np.log(matrix[table.allowed]).sum())
     likelihood = float(counts[seen] @ logs)
     return likelihood + prior, likelihood
 

@@ -1,10 +1,13 @@
 """EM: its time, its exactness, and its distance to a matrix that is known.
 
-    python -m benchmarks.transitions
+    python -m benchmarks.transitions [--corpora N]
 
-Needs no data: traces are simulated with fixed seeds (benchmarks/simulation.py).
+Needs no data: traces are simulated with fixed seeds (benchmarks/simulation.py). What an interval
+is to cover is said in benchmarks/coverage.py; its 200 corpora take minutes, --corpora 0 leaves
+them out.
 """
 
+import argparse
 import statistics
 import time
 from typing import Any
@@ -13,6 +16,7 @@ import numpy as np
 
 from alignment.moves import Chains, pack
 from alignment.transitions import PRESETS, Preset, fit, mean_l1
+from benchmarks.coverage import NAMES, coverage
 from benchmarks.naive import naive_fit, unpacked
 from benchmarks.record import save
 from benchmarks.simulation import simulate_moves
@@ -20,6 +24,8 @@ from benchmarks.simulation import simulate_moves
 TIMED_MOVES = 10_000_000
 TIMED_RUNS = 5
 SEEDS = range(5)
+REPLICATES = 200
+COVERAGE_SHARE = 0.30  # of two-label sets
 COMPARED: tuple[Preset, ...] = ("converged", "paper", "frequency")
 SETTINGS = {"30": (83_249, 0.30), "94": (50_000, 0.94)}  # moves, share of two-label sets
 
@@ -64,6 +70,9 @@ def errors(move_count: int, share: float) -> dict[str, list[float]]:
 
 def main() -> None:
     """Measure, print, and write results/transitions.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpora", type=int, default=200, help="corpora to count coverage over")
+    options = parser.parse_args()
     figures: dict[str, float] = {}
     details: dict[str, Any] = {"seeds": list(SEEDS), "settings": SETTINGS}
     times = {name: time_s(share) for name, (_, share) in SETTINGS.items()}
@@ -77,6 +86,10 @@ def main() -> None:
         figures[f"em_l1_to_truth_{name}"] = max(found["converged"])
         means = {preset: statistics.fmean(each) for preset, each in found.items()}
         figures |= {f"em_l1_to_truth_{name}_{preset}_mean": v for preset, v in means.items()}
+    if options.corpora:
+        covered = coverage(COVERAGE_SHARE, options.corpora, REPLICATES, seed=0)
+        figures |= {f"coverage_95_{name}": covered[name] for name in NAMES}
+        details["coverage_95"] = {"corpora": options.corpora, "replicates": REPLICATES, **covered}
     save("transitions", figures, details)
 
 

@@ -25,11 +25,9 @@ from alignment.transitions import (
     NotConvergedWarning,
     TransitionsError,
     allowed_cells,
-    climb,
     fit,
     mean_l1,
     move_probability,
-    tabulate,
     uniform_matrix,
 )
 from benchmarks.naive import naive_counts, naive_fit, naive_likelihood_nats, naive_moves, unpacked
@@ -119,13 +117,6 @@ def test_packing_by_trace_finds_the_same_moves_and_can_weigh_each_trace(corpus: 
     assert np.abs(
         weighed.matrix - fit(pack(chains(doubled, CATEGORIES)), PRESETS["paper"]).matrix
     ).max() <= 1e-12  # fmt: skip
-
-
-@given(corpora)
-def test_climbing_is_fitting(corpus: Corpus) -> None:
-    moves = pack(chains(corpus, CATEGORIES))
-    found = climb(tabulate(moves), moves.counts, PRESETS["paper"], uniform_matrix(CATEGORIES))
-    assert np.array_equal(found, fit(moves, PRESETS["paper"]).matrix)
 
 
 @given(corpora)
