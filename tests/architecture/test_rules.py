@@ -15,8 +15,10 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions"},
-    "alignment": {"run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run"},
-}
+    "alignment": {
+        "run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run",
+    },
+}  # fmt: skip
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
     "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",
