@@ -16,7 +16,8 @@ IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions"},
     "alignment": {
-        "run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run",
+        "run", "intake", "corpus", "groups", "lineage", "origins", "training_run",
+        "evaluation_run",
     },
 }  # fmt: skip
 # The modules that may load torch; the encoder is the only one outside of alignment.
