@@ -16,7 +16,7 @@ IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions"},
     "alignment": {
-        "run", "intake", "corpus", "groups", "lineage", "origins", "training_run",
+        "run", "intake", "corpus", "grounds", "groups", "lineage", "origins", "training_run",
         "evaluation_run",
     },
 }  # fmt: skip
