@@ -121,7 +121,7 @@ class Budget:
 
     def _explain(self, held: Reservation) -> str:
         caps = [f"{self.max_tokens:,} tokens"] if self.max_tokens is not None else []
-        caps += [f"{self.max_usd:.2f} USD"] if self.max_usd is not None else []
+        caps += [f"{self.max_usd:.4f} USD"] if self.max_usd is not None else []
         return (
             f"stopped at the cap of {' and '.join(caps)}: {self.spend.tokens:,} tokens and "
             f"{self.spend.cost_usd:.4f} USD are spent, the next request may take "
