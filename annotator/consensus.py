@@ -1,10 +1,11 @@
 """Settle what two annotators said: keep what they share, add what one is sure of, else ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
-from annotator.steps import AdjudicationCase, ControlledStep
+from annotator.steps import Adjudication, AdjudicationCase, AnnotatedTrace, ControlledStep
 
 MAX_LABELS = 2
 SURE_ABOVE = 7.0
@@ -50,13 +51,12 @@ def common_refinement(
     if _extent(a) != _extent(b):
         raise ConsensusError(f"expected steps over the same segments, got {a} and {b}")
     edges = sorted({step.first for step in (*a, *b)} | {a[-1].end})
-    starts = zip(edges[:-1], edges[1:], strict=True)
-    return [AdjudicationCase(x, y, _covering(a, x), _covering(b, x)) for x, y in starts]
+    return [AdjudicationCase(x, y, _covering(a, x), _covering(b, x)) for x, y in pairwise(edges)]
 
 
 def _extent(steps: Sequence[ControlledStep]) -> tuple[int, int] | None:
     """The first and the last edge of steps that follow each other without a gap."""
-    gaps = any(left.end != right.first for left, right in zip(steps, steps[1:], strict=False))
+    gaps = any(left.end != right.first for left, right in pairwise(steps))
     empty = any(step.end <= step.first for step in steps)
     return None if gaps or empty or not steps else (steps[0].first, steps[-1].end)
 
@@ -123,3 +123,77 @@ def consolidate(
         for unit, labels in zip(open_units, answers, strict=True)
     )
     return [decision or next(decided) for decision in settled]
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """What two annotators and an adjudicator made of a trace; `invalid` says why not."""
+
+    a: AnnotatedTrace
+    b: AnnotatedTrace
+    decisions: tuple[Decision, ...] = ()
+    adjudication: Adjudication | None = None
+    invalid: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """What the three of them used."""
+        return sum(each.tokens for each in (self.a, self.b, self.adjudication) if each)
+
+    @property
+    def cost_usd(self) -> float:
+        """What the three of them cost."""
+        return sum(each.cost_usd for each in (self.a, self.b, self.adjudication) if each)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether it is invalid because somebody was asked and did not answer."""
+        sides = [each for each in (self.a, self.b, self.adjudication) if each and each.invalid]
+        return any(each.request_hash is None for each in sides)
+
+
+def judged(
+    a: AnnotatedTrace,
+    b: AnnotatedTrace,
+    order: Sequence[str],
+    adjudicate: Callable[[Sequence[AdjudicationCase]], Adjudication],
+) -> PanelResult:
+    """The consensus of two annotators of one trace, or why there is none."""
+    for side, name in ((a, "annotator_a"), (b, "annotator_b")):
+        if side.invalid is not None:
+            return PanelResult(a, b, invalid=f"{name}: {side.invalid}")
+    asked: list[Adjudication] = []
+
+    def decide(cases: Sequence[AdjudicationCase]) -> Sequence[Labels]:
+        asked.append(adjudicate(cases))
+        return asked[0].labels if asked[0].invalid is None else [()] * len(cases)
+
+    decisions = consolidate(a.steps, b.steps, order, decide)
+    adjudication = asked[0] if asked else None
+    if adjudication is not None and adjudication.invalid is not None:
+        return PanelResult(a, b, (), adjudication, f"adjudicator: {adjudication.invalid}")
+    return PanelResult(a, b, tuple(decisions), adjudication)
+
+
+@dataclass(frozen=True)
+class PairedUnits:
+    """The label sets of two sources, unit by unit, with the trace that each unit is of."""
+
+    a: tuple[frozenset[str], ...]
+    b: tuple[frozenset[str], ...]
+    traces: tuple[int, ...]
+
+
+def pair_units(
+    a: Mapping[int, Sequence[ControlledStep]], b: Mapping[int, Sequence[ControlledStep]]
+) -> PairedUnits:
+    """The units of every trace that both sources annotated, in the order of the traces."""
+    units = [
+        (trace, unit) for trace in sorted(a.keys() & b.keys())
+        for unit in common_refinement(a[trace], b[trace])
+    ]  # fmt: skip
+    return PairedUnits(
+        tuple(frozenset(key for key, _ in unit.a) for _, unit in units),
+        tuple(frozenset(key for key, _ in unit.b) for _, unit in units),
+        tuple(trace for trace, _ in units),
+    )

@@ -6,7 +6,6 @@ a segment's labels do not depend on which other traces are in the run.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from annotator.gist import gist
 from annotator.lexicon import LexiconEntry
 
 Matrix = NDArray[np.float32]
-Rows = TypeVar("Rows", bound=np.floating)
 Embed = Callable[[Sequence[str]], Matrix]
 
 Z_LIMIT = 4.0  # a single rare cue must not outweigh everything else
@@ -138,8 +136,7 @@ class LexiconEvidence:
         similar = vectors @ self.examples.T
         best = np.maximum.reduceat(similar, self._starts, axis=1)
         mean = np.add.reduceat(similar, self._starts, axis=1) / self._counts
-        scores: Matrix = (best + mean) / np.float32(2)
-        return scores
+        return ((best + mean) / 2).astype(np.float32)
 
     def _raw_cues(self, cues: Matrix) -> Matrix:
         scores: Matrix = self._unit(cues) @ self._profiles.T
@@ -147,12 +144,13 @@ class LexiconEvidence:
 
     def means(self, rows: Matrix) -> Matrix:
         """The mean over each entry's examples. Shapes: (examples, k) to (l, k)."""
-        means: Matrix = np.add.reduceat(rows, self._starts, axis=0) / self._counts[:, None]
-        return means
+        total = np.add.reduceat(rows, self._starts, axis=0)
+        return (total / self._counts[:, None]).astype(np.float32)
 
     def _rarity(self) -> Matrix:
         present = (self.example_cues > 0).sum(axis=0)
-        return np.log((1 + len(self.example_cues)) / (1 + present)).astype(np.float32)
+        rarity: Matrix = np.log((1 + len(self.example_cues)) / (1 + present)).astype(np.float32)
+        return rarity
 
     def _unit(self, cues: Matrix) -> Matrix:
         weighted = cues * self._cue_weights

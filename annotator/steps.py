@@ -109,7 +109,9 @@ class Adjudication:
 class OpenLabeler(Protocol):
     """Gives open labels, one trace at a time; a trace that cannot be labelled is invalid."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def label(self, trace: TraceView) -> LabeledTrace:
         """Label one trace."""
@@ -118,7 +120,9 @@ class OpenLabeler(Protocol):
 class BatchLabeler(Protocol):
     """Gives open labels to many traces, in the order in which they are done."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
         """Label the traces; each is given once."""
@@ -127,7 +131,9 @@ class BatchLabeler(Protocol):
 class Annotator(Protocol):
     """Gives controlled labels, one trace at a time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         """Annotate one trace with the categories of a frozen version."""
@@ -136,7 +142,9 @@ class Annotator(Protocol):
 class Adjudicator(Protocol):
     """Decides where two annotators differ and their rules leave fewer than two labels."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def adjudicate(
         self,
