@@ -158,7 +158,7 @@ def describe_runs(session: Session, labels: LabelSets) -> dict[str, dict[str, An
     runs = {"annotate": labels.run}
     if labels.version.cluster_run_id is not None:
         runs["cluster"] = get_run(session, labels.version.cluster_run_id)
-        label_run_id = runs["cluster"].parameters.get("label_run_id")
+        label_run_id = runs["cluster"].parameters.get("label_run")
         if isinstance(label_run_id, int):
             runs["label"] = get_run(session, label_run_id)
     return {name: _run_document(run) for name, run in runs.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -80,9 +81,11 @@ def open_tokenizer(policy: str) -> Tokenizer:
             f"expected a policy with a tokenizer in {policy}: {str(error)[:300]}"
         ) from error
 
+    # Counting is not running: texts longer than the policy's window need no warning.
+    tokenizer.model_max_length = sys.maxsize
+
     def count(text: str) -> int:
-        # Not `encode`: it warns of texts longer than the model's window, which counting is not.
-        return len(tokenizer.tokenize(text))
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
     return Tokenizer(policy, count)
 

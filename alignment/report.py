@@ -20,6 +20,7 @@ Scale = Literal["probability", "weight"]
 CELL = 34
 LEFT = 150
 TOP = 150
+NARROWEST = 720  # so that a title fits over few categories
 BLUE = (8, 48, 107)
 ORANGE = (166, 54, 3)
 FORBIDDEN_FILL = "#eeeeee"
@@ -72,7 +73,7 @@ def heatmap_svg(heatmap: Heatmap) -> str:
     Every name is escaped for XML. The image needs no font, script or style from outside.
     """
     count = len(heatmap.states)
-    width, height = LEFT + CELL * count + 20, TOP + CELL * count + 40
+    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 40
     marks = [
         _cell_mark(row, column, float(value), heatmap)
         for row, values in enumerate(_shown(heatmap))

@@ -1,12 +1,12 @@
-"""The jobs of the alignment: pair traces, fit matrices, write a training set, train on it."""
+"""The jobs of the alignment: pair traces, fit the matrices, write a training set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, select
@@ -29,13 +29,10 @@ from alignment.manifest import manifest_document
 from alignment.matching import Normalisation
 from alignment.pool import ExportSettings, Pool, fit_pool, form_pool, labelled
 from store.engine import reading, transaction
-from store.errors import InvalidInput, NotFound
+from store.errors import InvalidInput
 from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
-from store.tables import Export, TracePair, TrainingRun
-
-if TYPE_CHECKING:
-    from alignment.recipe import StepMetrics, TrainingConfig, TrainingResult
+from store.tables import Export, TracePair
 
 
 @dataclass(frozen=True)
@@ -47,15 +44,6 @@ class ExportReport:
     folder: Path
     manifest: dict[str, Any]
     funnel: Funnel
-
-
-@dataclass(frozen=True)
-class TrainingReport:
-    """A policy that was trained, and the rows that remember it."""
-
-    run_id: int
-    training_run_id: int
-    result: TrainingResult
 
 
 def pair_traces(engine: sa.Engine, pairs: Path | None = None, match: str = "squad") -> PairReport:
@@ -127,45 +115,6 @@ def export_training_set(
         manifest = write_export(folder, rows, document)
         export_id = _remember_export(engine, run.id, labels, folder, manifest)
     return ExportReport(run.id, export_id, folder, manifest, pool.funnel)
-
-
-def train_on_export(
-    engine: sa.Engine,
-    export_id: int,
-    config: TrainingConfig,
-    output: Path | None = None,
-    on_step: Callable[[StepMetrics], None] = lambda metrics: None,
-) -> TrainingReport:
-    """Train a policy on an export, and remember its settings, loss curve and checkpoint.
-
-    Without an output folder the checkpoint stands beside the export, named after the run.
-
-    Raises:
-        NotFound: there is no such export.
-        InvalidInput: training cannot start; the message says why.
-    """
-    with reading(engine) as session:
-        export = session.get(Export, export_id)
-    if export is None:
-        raise NotFound(f"expected an export with number {export_id}, found none")
-    run = start_run(
-        engine,
-        RunKind.TRAIN,
-        parameters=asdict(config),
-        seed=config.seed,
-        model=config.policy[:200],
-        input_hash=export.content_hash,
-    )
-    folder = Path(export.folder)
-    output = output or folder.with_name(f"{folder.name}-policy-{run.id}")
-    with failing_run(engine, run.id), mendable():
-        try:
-            from alignment.training import train_from_export
-        except ImportError as error:
-            raise InvalidInput(f"training needs mralign[train]: {error}") from error
-        result = train_from_export(folder, output, config, on_step)
-        training_run_id = _remember_training(engine, run.id, export, config, result)
-    return TrainingReport(run.id, training_run_id, result)
 
 
 def load_pool(session: Session, labels: LabelSets, settings: ExportSettings) -> Pool:
@@ -248,7 +197,7 @@ def _remember_export(
             run_id=run_id,
             version_id=labels.version.id,
             annotate_run_id=labels.run.id,
-            folder=str(folder.expanduser().absolute()),
+            folder=str(folder.expanduser().resolve()),
             content_hash=content_hash(manifest),
             manifest=manifest,
         )
@@ -258,33 +207,3 @@ def _remember_export(
         finish_run(session, run_id, RunStatus.SUCCEEDED, message, metrics=manifest["counts"])
         session.flush()
         return export.id
-
-
-def _remember_training(
-    engine: sa.Engine, run_id: int, export: Export, config: TrainingConfig, result: TrainingResult
-) -> int:
-    with transaction(engine) as session:
-        row = TrainingRun(
-            run_id=run_id,
-            export_id=export.id,
-            policy=config.policy,
-            checkpoint=str(result.checkpoint.absolute()),
-            loss_curve=[loss_point(step) for step in result.steps],
-        )
-        session.add(row)
-        finish_run(
-            session,
-            run_id,
-            RunStatus.SUCCEEDED,
-            f"{len(result.steps)} steps; checkpoint in {result.checkpoint}",
-            metrics={**result.counts, **result.weights, "wall_s": result.wall_s},
-            tokens=result.tokens,
-            done_items=len(result.steps),
-        )
-        session.flush()
-        return row.id
-
-
-def loss_point(step: StepMetrics) -> dict[str, float]:
-    """A step's figures as the store keeps them; what the step had none of is left out."""
-    return {name: value for name, value in asdict(step).items() if value is not None}

@@ -1,7 +1,7 @@
 """What a labeler and an annotator see of a trace, and what they give back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -31,6 +31,7 @@ class CategoryView:
     macro_strategy: str = ""
     scope_note: str = ""
     examples: tuple[str, ...] = ()
+    known_labels: tuple[str, ...] = ()  # open labels that the version puts into this category
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ class Adjudication:
 class OpenLabeler(Protocol):
     """Gives open labels, one trace at a time; a trace that cannot be labelled is invalid."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def label(self, trace: TraceView) -> LabeledTrace:
         """Label one trace."""
@@ -117,7 +120,9 @@ class OpenLabeler(Protocol):
 class BatchLabeler(Protocol):
     """Gives open labels to many traces, in the order in which they are done."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
         """Label the traces; each is given once."""
@@ -126,7 +131,9 @@ class BatchLabeler(Protocol):
 class Annotator(Protocol):
     """Gives controlled labels, one trace at a time."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         """Annotate one trace with the categories of a frozen version."""
@@ -135,7 +142,9 @@ class Annotator(Protocol):
 class Adjudicator(Protocol):
     """Decides where two annotators differ and their rules leave fewer than two labels."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
 
     def adjudicate(
         self,
@@ -144,12 +153,3 @@ class Adjudicator(Protocol):
         cases: Sequence[AdjudicationCase],
     ) -> Adjudication:
         """Decide the cases of one trace, all in one go."""
-
-
-@dataclass(frozen=True)
-class PanelResult:
-    """What two annotators and an adjudicator made of one trace."""
-
-    a: AnnotatedTrace
-    b: AnnotatedTrace
-    adjudication: Adjudication = field(default_factory=lambda: Adjudication(()))

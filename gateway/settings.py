@@ -2,6 +2,11 @@
 
 import os
 
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.errors import InvalidInput
+
 
 def forbid_hub() -> None:
     """Keep the model libraries off the network: the weights come from an installed package.
@@ -10,3 +15,43 @@ def forbid_hub() -> None:
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+class ModelSettings(BaseSettings):
+    """Where language models are asked, from the environment; the key is never shown."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    model: str | None = Field(default=None, validation_alias="MRALIGN_MODEL")
+
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("expected an http or https address in OPENAI_BASE_URL")
+        return value
+
+    @property
+    def has_endpoint(self) -> bool:
+        """Whether a key is set, or the address of a server that may want none."""
+        return self.api_key is not None or self.base_url is not None
+
+    def secret(self) -> str | None:
+        """The key itself, for the client alone."""
+        return self.api_key.get_secret_value() if self.api_key else None
+
+
+def model_settings() -> ModelSettings:
+    """The settings in force.
+
+    Raises:
+        InvalidInput: one of them makes no sense; the message holds none of their values.
+    """
+    try:
+        return ModelSettings()
+    except ValidationError as error:
+        raise InvalidInput("; ".join(str(detail["msg"]) for detail in error.errors())) from None

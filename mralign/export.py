@@ -8,9 +8,11 @@ import typer
 from mralign.database import open_database
 from mralign.terminal import progress, say, show_table
 from mralign.transitions import Preset
+from store.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from alignment.run import ExportReport, TrainingReport
+    from alignment.recipe import TrainingResult
+    from alignment.run import ExportReport
 
 app = typer.Typer(add_completion=False)
 
@@ -104,7 +106,9 @@ def _free_folder(parent: Path) -> Path:
 def show_export(report: "ExportReport") -> None:
     """Print the funnel, the counts, and where the folder is."""
     steps = [(step.name, step.traces, step.questions) for step in report.funnel.steps]
-    show_table(("step", "traces", "questions"), steps, "from traces to examples")
+    show_table(("step", "traces", "questions"), steps)
+    if not report.manifest["filter"]["applied"]:
+        say("the length filter is counted only; --length-filter applies it")
     counts = report.manifest["counts"]
     rows = counts["rows"]
     show_table(
@@ -119,31 +123,34 @@ def show_export(report: "ExportReport") -> None:
     say(f"export {report.export_id} in {report.folder}")
 
 
-def _trained(report: "ExportReport", checkpoint: Path | None, **given: Any) -> "TrainingReport":
-    from alignment.recipe import TrainingConfig
+def _trained(report: "ExportReport", checkpoint: Path | None, **given: Any) -> "TrainingResult":
+    from alignment.training_run import checked_config, train_and_record
 
-    from alignment.run import mendable, train_on_export
+    config = checked_config(**given)
+    folder = report.folder.expanduser().resolve()
+    output = checkpoint or folder.with_name(f"{folder.name}-policy")
+    try:
+        with progress("reference") as scored, progress("train") as trained:
+            return train_and_record(
+                open_database(),
+                folder,
+                output,
+                config,
+                lambda metrics: trained(metrics.step, metrics.steps),
+                scored,
+            )
+    except ImportError as error:
+        raise InvalidInput(f"training needs mralign[train] installed: {error}") from error
 
-    with mendable():
-        config = TrainingConfig(**given)
-    engine = open_database()
-    with progress("train") as advance:
-        return train_on_export(
-            engine,
-            report.export_id,
-            config,
-            checkpoint,
-            lambda metrics: advance(metrics.step, metrics.steps),
-        )
 
-
-def show_training(report: "TrainingReport") -> None:
+def show_training(result: "TrainingResult") -> None:
     """Print the loss curve's ends, what training warns of, and where the checkpoint is."""
-    for warning in report.result.warnings:
+    for warning in result.warnings:
         say(warning)
-    first, last = report.result.steps[0], report.result.steps[-1]
     show_table(
-        ("step", "loss", "z0", "margin (nats)", "tokens"),
-        [(step.step, step.loss, step.z0, step.margin, step.tokens) for step in (first, last)],
-    )
-    say(f"training run {report.training_run_id}; checkpoint in {report.result.checkpoint}")
+        ("step", "loss", "z0 (nats)", "margin (nats)", "tokens"),
+        [(step.step, step.loss, step.z0, step.margin, step.tokens)
+         for step in (result.steps[0], result.steps[-1])],
+        f"{len(result.steps)} steps in {result.wall_s:.1f} s",
+    )  # fmt: skip
+    say(f"checkpoint in {result.checkpoint}")

@@ -54,12 +54,17 @@ def cell_text(cell: object) -> str:
 
 @contextmanager
 def progress(stage: str) -> Iterator[Advance]:
-    """A bar on a terminal; one line at the end elsewhere, so that logs stay short."""
+    """A bar on standard error where that is a terminal, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(printable(stage), total=None)
+    quiet = not sys.stderr.isatty()
+    with Progress(
+        *columns, TimeElapsedColumn(), console=Console(stderr=True), disable=quiet
+    ) as bar:
+        task = bar.add_task(escape(printable(stage)), total=None)
 
         def advance(done: int, total: int | None = None) -> None:
             bar.update(task, completed=done, total=total)

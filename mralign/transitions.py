@@ -66,6 +66,8 @@ def show(
     from store.engine import reading
 
     names = which or ([Which.P] if all_ else list(Which))
+    if all_ and names != [Which.P]:
+        raise typer.BadParameter("--all fits P alone: leave out --which, or --all")
     if svg and len(names) != 1:
         raise typer.BadParameter("--svg takes exactly one --which")
     settings = ExportSettings(annotate_run_id=annotate_run, preset=preset.value)

@@ -1,5 +1,6 @@
 """Where the database is: MRALIGN_DATABASE_URL, else DATABASE_URL, else a file of the user's."""
 
+import os
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -34,3 +35,8 @@ def driver_url(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
     return url if "://" in url else f"sqlite:///{Path(url).expanduser()}"
+
+
+def use_database(url: str) -> None:
+    """Make `url` the database of everything that this process does from here on."""
+    os.environ["MRALIGN_DATABASE_URL"] = url

@@ -1,0 +1,121 @@
+"""Responses sampled from a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from alignment.policy import Policy
+from alignment.tokens import Encoder, open_encoder
+
+Message = tuple[str, str]
+
+
+class GenerationError(ValueError):
+    """A prompt leaves no room for a response, or a setting is out of range."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How responses are drawn; the defaults are the paper's. A temperature of 0 is greedy."""
+
+    temperature: float = 0.6
+    top_p: float = 0.95
+    top_k: int = 20
+    max_new_tokens: int = 8192
+    batch_size: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        fine = self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0
+        if not fine or self.max_new_tokens < 1 or self.batch_size < 1:
+            raise GenerationError(
+                "Expected temperature ≥ 0, top_p in (0, 1], top_k ≥ 0, max_new_tokens and "
+                f"batch_size ≥ 1; got {self}."
+            )
+
+
+def generate(
+    policy: Policy,
+    prompts: Sequence[Sequence[Message]],
+    decoding: Decoding,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """Sample one response a prompt, up to its end token, tags kept as text.
+
+    Where the template's generation prompt already opens <think>, the response begins with it.
+    The same seed, prompts and batch size give the same responses.
+
+    Raises: GenerationError where a prompt fills the policy's context.
+    """
+    encoder = open_encoder(policy.tokenizer)
+    responses: list[str] = []
+    with torch.random.fork_rng(devices=_devices(policy)):
+        torch.manual_seed(decoding.seed)
+        for start in range(0, len(prompts), decoding.batch_size):
+            part = prompts[start : start + decoding.batch_size]
+            responses.extend(_batch(policy, encoder, part, decoding))
+            on_progress(len(responses), len(prompts))
+    return responses
+
+
+def _batch(
+    policy: Policy, encoder: Encoder, prompts: Sequence[Sequence[Message]], decoding: Decoding
+) -> list[str]:
+    texts = [encoder.render_prompt(prompt) for prompt in prompts]
+    encoded = [encoder.encode(text)[0] for text in texts]
+    longest = max(len(ids) for ids in encoded)
+    room = min(decoding.max_new_tokens, policy.context_tokens - longest)
+    if room < 1 or not all(len(ids) for ids in encoded):
+        raise GenerationError(
+            f"A prompt of {longest} tokens leaves no room in the policy's context of "
+            f"{policy.context_tokens}."
+        )
+    ids = torch.full((len(encoded), longest), policy.pad_id)
+    mask = torch.zeros_like(ids)
+    for row, prompt_ids in enumerate(encoded):  # padded on the left: what is new begins level
+        ids[row, longest - len(prompt_ids) :] = torch.from_numpy(prompt_ids)
+        mask[row, longest - len(prompt_ids) :] = 1
+    stops = encoder.stop_token_ids()
+    with torch.no_grad():
+        drawn = policy.model.generate(
+            input_ids=ids.to(policy.device),
+            attention_mask=mask.to(policy.device),
+            generation_config=_generation_config(decoding, room, stops, policy.pad_id),
+        )
+    new = drawn[:, longest:].tolist()
+    return [
+        _opened(text) + _text(encoder, row, stops) for text, row in zip(texts, new, strict=True)
+    ]
+
+
+def _generation_config(decoding: Decoding, room: int, stops: list[int], pad_id: int) -> object:
+    from transformers import GenerationConfig
+
+    sampling = {
+        "do_sample": True,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "top_k": decoding.top_k,
+    }
+    return GenerationConfig(
+        max_new_tokens=room,
+        eos_token_id=stops,
+        pad_token_id=pad_id,
+        **(sampling if decoding.temperature > 0 else {"do_sample": False}),
+    )
+
+
+def _text(encoder: Encoder, ids: list[int], stops: Sequence[int]) -> str:
+    end = next((place for place, token in enumerate(ids) if token in stops), len(ids))
+    return str(encoder.backend.decode(ids[:end], skip_special_tokens=False))
+
+
+def _opened(prompt: str) -> str:
+    return next((tag for tag in ("<think>\n", "<think>") if prompt.endswith(tag)), "")
+
+
+def _devices(policy: Policy) -> list[torch.device]:
+    return [policy.device] if policy.device.type == "cuda" else []

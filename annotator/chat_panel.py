@@ -1,0 +1,37 @@
+"""Two annotators and an adjudicator that are asked a trace at a time, some traces at once."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from annotator.consensus import PanelResult, judged
+from annotator.steps import Adjudicator, Annotator, CategoryView, TraceView
+
+Concurrently = Callable[
+    [Callable[[TraceView], PanelResult], Sequence[TraceView]],
+    Iterator[tuple[TraceView, PanelResult]],
+]
+
+
+@dataclass(frozen=True)
+class ChatPanel:
+    """Annotates each trace by A, by B, and by the adjudicator where rules 1 and 2 leave it open."""
+
+    a: Annotator
+    b: Annotator
+    adjudicator: Adjudicator
+    categories: tuple[CategoryView, ...]
+    concurrently: Concurrently
+    name: str = "panel"
+
+    def annotate(self, trace: TraceView) -> PanelResult:
+        """The panel's result for one trace."""
+        return judged(
+            self.a.annotate(trace, self.categories),
+            self.b.annotate(trace, self.categories),
+            [category.key for category in self.categories],
+            lambda cases: self.adjudicator.adjudicate(trace, self.categories, cases),
+        )
+
+    def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
+        """Annotate the traces; each is given once, as it is done."""
+        return self.concurrently(self.annotate, traces)

@@ -1,0 +1,104 @@
+"""Labelers and annotators that an endpoint answers for: prompts, schemas and a door joined."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from annotator.consensus import PanelResult, judged
+from annotator.labeler import Ask, ChatAdjudicator, ChatAnnotator, ChatLabeler
+from annotator.steps import CategoryView, LabeledTrace, TraceView
+from gateway import schemas
+from gateway.limits import each_done
+from gateway.prompts import Prompt, load_prompt
+
+OPEN_LABELS, CONTROLLED, ADJUDICATE = "open_labels_v1", "controlled_v1", "adjudicate_v1"
+
+
+def prompt_of(name: str) -> Prompt:
+    """A prompt of this room."""
+    return load_prompt("annotator", name)
+
+
+@dataclass(frozen=True)
+class EndpointLabeler:
+    """Labels many traces, some at once."""
+
+    labeler: ChatLabeler
+    prompt_hash: str
+    at_once: int = 8
+    name: str = "labeler"
+
+    def label(self, trace: TraceView) -> LabeledTrace:
+        """Label one trace."""
+        return self.labeler.label(trace)
+
+    def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
+        """Label the traces; each is given once, as it is done."""
+        return each_done(self.labeler.label, traces, self.at_once)
+
+
+@dataclass(frozen=True)
+class EndpointPanel:
+    """Two annotators and an adjudicator for many traces, some at once."""
+
+    a: ChatAnnotator
+    b: ChatAnnotator
+    adjudicator: ChatAdjudicator
+    categories: tuple[CategoryView, ...]
+    prompt_hash: str
+    at_once: int = 8
+    name: str = "endpoint-panel"
+
+    def annotate(self, trace: TraceView) -> PanelResult:
+        """Ask both; ask the adjudicator about all that they leave open, in one request."""
+        side_a = self.a.annotate(trace, self.categories)
+        side_b = self.b.annotate(trace, self.categories)
+        return judged(
+            side_a,
+            side_b,
+            [category.key for category in self.categories],
+            lambda cases: self.adjudicator.adjudicate(trace, self.categories, cases),
+        )
+
+    def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
+        """Annotate the traces; each is given once, as it is done."""
+        return each_done(self.annotate, traces, self.at_once)
+
+
+def endpoint_labeler(ask: Ask, at_once: int = 8) -> EndpointLabeler:
+    """The labeler that asks this door."""
+    prompt = prompt_of(OPEN_LABELS)
+    return EndpointLabeler(ChatLabeler(ask, prompt, schemas.open_labels), prompt.sha256, at_once)
+
+
+def endpoint_annotator(ask: Ask, name: str) -> ChatAnnotator:
+    """An annotator that asks this door; two of them should ask two models."""
+    return ChatAnnotator(ask, prompt_of(CONTROLLED), schemas.controlled_labels, name)
+
+
+def endpoint_adjudicator(ask: Ask) -> ChatAdjudicator:
+    """The adjudicator that asks this door."""
+    return ChatAdjudicator(ask, prompt_of(ADJUDICATE), schemas.adjudication)
+
+
+def endpoint_panel(
+    ask_a: Ask,
+    ask_b: Ask,
+    ask_adjudicator: Ask,
+    categories: Sequence[CategoryView],
+    at_once: int = 8,
+) -> EndpointPanel:
+    """The panel that asks these doors.
+
+    A and B should ask two models: one model that is asked the same twice agrees with itself, and
+    its second reply is the kept first one.
+    """
+    hashes = prompt_of(CONTROLLED).sha256 + prompt_of(ADJUDICATE).sha256
+    return EndpointPanel(
+        endpoint_annotator(ask_a, "annotator_a"),
+        endpoint_annotator(ask_b, "annotator_b"),
+        endpoint_adjudicator(ask_adjudicator),
+        tuple(categories),
+        hashlib.sha256(hashes.encode()).hexdigest(),
+        at_once,
+    )

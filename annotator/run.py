@@ -1,0 +1,242 @@
+"""Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from annotator.consensus import PanelResult
+from annotator.steps import (
+    AnnotatedTrace,
+    BatchLabeler,
+    CategoryView,
+    ControlledStep,
+    LabeledTrace,
+    TraceView,
+)
+from annotator.work import (
+    Progress,
+    Task,
+    begin,
+    detail_of,
+    end,
+    keep_all,
+    status_of,
+    stopping_run,
+    view_traces,
+)
+from store.annotations import StepRow, add_steps
+from store.engine import reading, transaction
+from store.errors import FrozenVersion
+from store.items import list_thinking, put_item
+from store.labels import add_instances, get_or_add_open_labels
+from store.runs import get_run
+from store.states import RunKind, VersionStatus
+from store.tables import Run, Segment, TaxonomyVersion
+from store.taxonomies import get_frozen_version, get_version, list_categories, list_mappings
+
+TRUSTED_ORIGINS = ("reviewed", "cluster")  # a label that was merely nearest proves nothing
+SAMPLE_TRACES = 200
+LABELER = "labeler"
+CONSENSUS, SIDE_A, SIDE_B, ADJUDICATOR = "consensus", "annotator_a", "annotator_b", "adjudicator"
+
+
+class Panel(Protocol):
+    """Two annotators and an adjudicator, for many traces at once."""
+
+    @property
+    def name(self) -> str:
+        """Who it is, as the run says it."""
+
+    def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
+        """Annotate the traces; each is given once."""
+
+
+class FittedPanel(Panel, Protocol):
+    """A panel that looks at a sample before it begins, and keeps what it saw with the run."""
+
+    def fit(self, sample: Sequence[TraceView]) -> None:
+        """Set what the sample says."""
+
+    def state(self) -> dict[str, Any]:
+        """What was set."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with it."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A frozen version as annotators see it, with the numbers of its categories."""
+
+    version: TaxonomyVersion
+    categories: tuple[CategoryView, ...]
+    ids: dict[str, int]
+
+
+def run_labeling(
+    engine: sa.Engine,
+    labeler: BatchLabeler,
+    *,
+    model: str | None = None,
+    prompt_hash: str | None = None,
+    limit: int | None = None,
+    resume: int | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Give every segment of every trace with thinking its open labels; a killed run goes on.
+
+    Raises:
+        InvalidInput: there is nothing to label, or the run to go on is another's.
+    """
+    task = Task(RunKind.LABEL, model or labeler.name, LABELER, limit, resume, prompt_hash)
+    run = begin(engine, task)
+    with stopping_run(engine, run.id):
+        keep_labels(engine, run, labeler, on_progress)
+        return end(engine, run.id, run.metrics)
+
+
+def keep_labels(
+    engine: sa.Engine, run: Run, labeler: BatchLabeler, on_progress: Progress | None
+) -> None:
+    """Label what is left, and commit it batch by batch."""
+
+    def keep(session: Session, trace: TraceView, result: LabeledTrace) -> None:
+        unanswered = result.invalid is not None and result.request_hash is None
+        status = status_of(result.invalid, unanswered and bool(trace.segments))
+        put_item(session, run.id, trace.id, LABELER, status=status,
+                 request_hash=result.request_hash,
+                 detail=detail_of(result.invalid, result.repairs))  # fmt: skip
+        if result.invalid is None:
+            add_instances(session, list(instance_rows(session, run.id, trace, result)))
+
+    keep_all(engine, run, LABELER, labeler.label_all, keep, on_progress)
+
+
+def instance_rows(
+    session: Session, run_id: int, trace: TraceView, result: LabeledTrace
+) -> Iterator[dict[str, Any]]:
+    """A row for every label on every segment of its step."""
+    query = select(Segment.position, Segment.id).where(Segment.trace_id == trace.id)
+    segments = {position: number for position, number in session.exec(query)}
+    given = [(label.text, label.definition) for step in result.steps for label in step.labels]
+    ids = iter(get_or_add_open_labels(session, given))
+    for number, step in enumerate(result.steps):
+        for label in step.labels:
+            label_id = next(ids)
+            for position in step.segments:
+                yield {"run_id": run_id, "segment_id": segments[position], "step": number,
+                       "open_label_id": label_id, "confidence": label.confidence}  # fmt: skip
+
+
+def load_vocabulary(engine: sa.Engine, taxonomy: str | None = None) -> Vocabulary:
+    """The frozen version of this name, or the one in force.
+
+    Raises:
+        NotFound: there is none. FrozenVersion: the named one is not frozen.
+    """
+    with reading(engine) as session:
+        version = get_version(session, taxonomy) if taxonomy else get_frozen_version(session)
+        if version.status not in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
+            raise FrozenVersion(
+                f"expected a frozen version, got {version.name!r}, which is "
+                f"{version.status.value}; freeze it with `mralign taxonomy freeze`"
+            )
+        rows = list_categories(session, version.id)
+        known: dict[int, list[str]] = {}
+        for mapping, label, category in list_mappings(session, version.id):
+            if category is not None and mapping.origin in TRUSTED_ORIGINS:
+                known.setdefault(category.id, []).append(label.text)
+    views = tuple(
+        CategoryView(row.key, row.name, row.definition, row.macro_strategy, row.scope_note,
+                     tuple(row.examples), tuple(known.get(row.id, ())))
+        for row in rows
+    )  # fmt: skip
+    return Vocabulary(version, views, {row.key: row.id for row in rows})
+
+
+def run_annotation(
+    engine: sa.Engine,
+    panel: Panel | FittedPanel,
+    vocabulary: Vocabulary,
+    *,
+    model: str | None = None,
+    prompt_hash: str | None = None,
+    limit: int | None = None,
+    resume: int | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Put the version's categories on every trace with thinking; a killed run goes on.
+
+    Raises:
+        InvalidInput: there is nothing to annotate, or the run to go on is another's.
+    """
+    parameters = {"taxonomy": vocabulary.version.name, "version_id": vocabulary.version.id,
+                  "content_hash": vocabulary.version.content_hash}  # fmt: skip
+    task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
+                parameters)  # fmt: skip
+    run = begin(engine, task)
+    with stopping_run(engine, run.id):
+        metrics = _fitted(engine, run, panel)
+        keep_all(
+            engine, run, CONSENSUS, panel.annotate_all,
+            lambda session, trace, result: _keep_panel(session, run.id, trace, result, vocabulary),
+            on_progress,
+        )  # fmt: skip
+        return end(engine, run.id, metrics)
+
+
+def _fitted(engine: sa.Engine, run: Run, panel: Panel | FittedPanel) -> dict[str, Any]:
+    """Fit the panel, or restore the fit that the run began with."""
+    if not (hasattr(panel, "fit") and hasattr(panel, "state") and hasattr(panel, "restore")):
+        return dict(run.metrics)
+    if "panel" in run.metrics:
+        panel.restore(run.metrics["panel"])
+        return dict(run.metrics)
+    with reading(engine) as session:
+        chosen = list_thinking(session, run.total_items)
+    every = max(1, len(chosen) // SAMPLE_TRACES)
+    panel.fit(view_traces(engine, chosen[::every][:SAMPLE_TRACES]))
+    metrics = {**run.metrics, "panel": panel.state()}
+    with transaction(engine) as session:
+        get_run(session, run.id).metrics = metrics
+    return metrics
+
+
+def _keep_panel(
+    session: Session, run_id: int, trace: TraceView, result: PanelResult, vocabulary: Vocabulary
+) -> None:
+    status = status_of(result.invalid, result.unanswered and bool(trace.segments))
+    for source, side in ((SIDE_A, result.a), (SIDE_B, result.b)):
+        _keep_side(session, run_id, trace, source, side, vocabulary)
+    if result.adjudication is not None:
+        put_item(session, run_id, trace.id, ADJUDICATOR,
+                 status=status_of(result.adjudication.invalid, result.unanswered),
+                 request_hash=result.adjudication.request_hash,
+                 detail=detail_of(result.adjudication.invalid, ()))  # fmt: skip
+    put_item(session, run_id, trace.id, CONSENSUS, status=status,
+             detail=detail_of(result.invalid, ()))  # fmt: skip
+    rows = [StepRow(d.first, d.end, d.labels, d.rule.value) for d in result.decisions]
+    add_steps(session, run_id, trace.id, CONSENSUS, rows, vocabulary.ids)
+
+
+def _keep_side(
+    session: Session,
+    run_id: int,
+    trace: TraceView,
+    source: str,
+    side: AnnotatedTrace,
+    vocabulary: Vocabulary,
+) -> None:
+    unanswered = side.request_hash is None and bool(trace.segments)
+    put_item(session, run_id, trace.id, source, status=status_of(side.invalid, unanswered),
+             confidence=side.confidence, request_hash=side.request_hash,
+             detail=detail_of(side.invalid, side.repairs))  # fmt: skip
+    rows = [_row(step) for step in side.steps]
+    add_steps(session, run_id, trace.id, source, rows, vocabulary.ids)
+
+
+def _row(step: ControlledStep) -> StepRow:
+    return StepRow(step.first, step.end, step.labels)

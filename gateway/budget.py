@@ -1,0 +1,149 @@
+"""What a run may spend: caps on tokens and money, kept before a request is sent."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from gateway.exchange import ChatReply, ChatRequest
+from gateway.faults import BudgetSpent
+
+BYTES_PER_TOKEN = 3  # below what English and JSON need, so that an estimate errs upwards
+TOKENS_PER_MESSAGE = 8
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Dollars per million tokens."""
+
+    prompt_usd: float = 0.0
+    completion_usd: float = 0.0
+
+    def cost_usd(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """The price of a request."""
+        return (prompt_tokens * self.prompt_usd + completion_tokens * self.completion_usd) / 1e6
+
+
+@dataclass
+class Spend:
+    """What was paid so far. `unanswered_tokens`: estimates of what failed and may be billed."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    unanswered_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that were or may have been billed."""
+        return self.prompt_tokens + self.completion_tokens + self.unanswered_tokens
+
+
+@dataclass(eq=False)  # two that look alike are still two
+class Reservation:
+    """The most that one attempt can cost, until `reply` says what it did, or `billed` is False."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reply: ChatReply | None = None
+    billed: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+class Budget:
+    """Caps of one run, shared by its threads.
+
+    An attempt reserves the most it can cost. If that could pass a cap it waits for those under way
+    to settle, and raises once nothing is under way, so a run ends at its cap and not beyond it.
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        max_usd: float | None = None,
+        prices: Prices | None = None,
+    ) -> None:
+        self.max_tokens, self.max_usd = max_tokens, max_usd
+        self.prices = prices or Prices()
+        self.spend = Spend()
+        self._reserved: list[Reservation] = []
+        self._settled = threading.Condition()
+
+    @contextmanager
+    def reserve(self, request: ChatRequest) -> Iterator[Reservation]:
+        """Hold the most that the request can cost while the block runs, then book what it did.
+
+        Raises:
+            BudgetSpent: the request could pass a cap.
+        """
+        held = Reservation(estimated_prompt_tokens(request), request.max_tokens)
+        with self._settled:
+            while not self._fits(held):
+                if not self._reserved:
+                    raise BudgetSpent(self._explain(held))
+                self._settled.wait()
+            self._reserved.append(held)
+        try:
+            yield held
+        finally:
+            with self._settled:
+                self._reserved.remove(held)
+                self._book(held)
+                self._settled.notify_all()
+
+    def _fits(self, held: Reservation) -> bool:
+        waiting = [*self._reserved, held]
+        tokens = self.spend.tokens + sum(r.tokens for r in waiting)
+        usd = self.spend.cost_usd + sum(self._cost_usd(r) for r in waiting)
+        return (self.max_tokens is None or tokens <= self.max_tokens) and (
+            self.max_usd is None or usd <= self.max_usd
+        )
+
+    def _cost_usd(self, held: Reservation) -> float:
+        return self.prices.cost_usd(held.prompt_tokens, held.completion_tokens)
+
+    def _book(self, held: Reservation) -> None:
+        spend = self.spend
+        if held.reply is not None:
+            prompt, completion = held.reply.prompt_tokens, held.reply.completion_tokens
+            spend.requests += 1
+            spend.prompt_tokens += prompt
+            spend.completion_tokens += completion
+            spend.cost_usd += self.prices.cost_usd(prompt, completion)
+        elif held.billed:
+            spend.unanswered_tokens += held.tokens
+            spend.cost_usd += self._cost_usd(held)
+
+    def _explain(self, held: Reservation) -> str:
+        caps = [f"{self.max_tokens:,} tokens"] if self.max_tokens is not None else []
+        caps += [f"{self.max_usd:.2f} USD"] if self.max_usd is not None else []
+        return (
+            f"stopped at the cap of {' and '.join(caps)}: {self.spend.tokens:,} tokens and "
+            f"{self.spend.cost_usd:.4f} USD are spent, the next request may take "
+            f"{held.tokens:,} tokens; replies are kept: a run with a higher cap goes on from here"
+        )
+
+
+def estimated_prompt_tokens(request: ChatRequest) -> int:
+    """Tokens of the messages and the schema, estimated from their bytes, rather too many."""
+    texts = [message["content"] for message in request.messages]
+    texts += [str(request.schema)] if request.schema is not None else []
+    size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return size // BYTES_PER_TOKEN + TOKENS_PER_MESSAGE * len(texts)
+
+
+def with_usage(reply: ChatReply, request: ChatRequest) -> ChatReply:
+    """The reply with estimated token counts where the server named none."""
+    if reply.prompt_tokens or reply.completion_tokens:
+        return reply
+    size = len((reply.text + reply.reasoning).encode("utf-8", "replace"))
+    return replace(
+        reply,
+        prompt_tokens=estimated_prompt_tokens(request),
+        completion_tokens=size // BYTES_PER_TOKEN + 1,
+    )

@@ -1,0 +1,84 @@
+"""Replies that were paid for, kept in the store by the hash of their request."""
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from gateway.exchange import ChatReply, ChatRequest
+from store.engine import reading, transaction
+from store.tables import ModelReply
+
+REFUSED = "refusal"
+
+
+def request_hash(request: ChatRequest) -> str:
+    """The sha256 of the request as canonical JSON: model, messages, schema, parameters."""
+    text = json.dumps(request.canonical(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def as_kept(reply: ChatReply) -> ChatReply:
+    """The reply as the store will give it back, so that the first reading equals the later ones."""
+    if reply.refusal is not None:
+        text, finish = "", REFUSED
+    else:
+        text, finish = storable(reply.text), storable(reply.finish_reason or "")[:32]
+    refusal = None if reply.refusal is None else storable(reply.refusal) or REFUSED
+    return replace(reply, text=text, finish_reason=finish or None, refusal=refusal, reasoning="")
+
+
+def find_reply(engine: sa.Engine, key: str) -> ChatReply | None:
+    """The reply that is kept for this hash."""
+    with reading(engine) as session:
+        row = session.get(ModelReply, key)
+        return None if row is None else _as_reply(row)
+
+
+def _as_reply(row: ModelReply) -> ChatReply:
+    refused = row.finish_reason == REFUSED
+    return ChatReply(
+        text="" if refused else row.reply,
+        finish_reason=row.finish_reason,
+        refusal=row.reply if refused else None,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+    )
+
+
+def keep_reply(
+    engine: sa.Engine, key: str, request: ChatRequest, reply: ChatReply, cost_usd: float
+) -> None:
+    """Commit a reply, as `as_kept` gives it; one that another process kept first stays."""
+    row = ModelReply(
+        request_hash=key,
+        model=storable(request.model)[:200],
+        request=_storable_json(request.canonical()),
+        reply=reply.text if reply.refusal is None else reply.refusal,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        cost_usd=cost_usd,
+    )
+    try:
+        with transaction(engine) as session:
+            session.add(row)
+    except IntegrityError:
+        if find_reply(engine, key) is None:
+            raise
+
+
+def storable(text: str) -> str:
+    """The text without what no database takes: NUL and halves of surrogate pairs."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _storable_json(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {storable(name): _storable_json(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [_storable_json(item) for item in document]
+    return storable(document) if isinstance(document, str) else document

@@ -1,0 +1,74 @@
+"""The JSON schemas of structured replies: what a model may say, before it says it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MAX_LABELS = 2
+MAX_CONFIDENCE = 10
+MAX_LABEL_CHARACTERS = 80
+MAX_DEFINITION_CHARACTERS = 200
+REFUSED_BY_SOME = frozenset({"uniqueItems", "minLength", "maxLength"})
+
+
+def open_labels(segments: int) -> dict[str, Any]:
+    """Steps that cover `segments` segments, each with one or two free labels."""
+    label = _closed(
+        {
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
+            "confidence": _confidence(),
+            "definition": {"type": "string", "maxLength": MAX_DEFINITION_CHARACTERS},
+        }
+    )
+    labels = {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
+    step = _closed({"segments": _segments(segments), "labels": labels})
+    return {"title": "open_labels", **_closed({"steps": _steps(step, segments)})}
+
+
+def controlled_labels(segments: int, categories: Sequence[str]) -> dict[str, Any]:
+    """Steps that cover `segments` segments, each with none to two of the categories."""
+    step = _closed({"segments": _segments(segments), "labels": _categories(categories)})
+    whole = {"steps": _steps(step, segments), "confidence": _confidence()}
+    return {"title": "controlled_labels", **_closed(whole)}
+
+
+def adjudication(cases: int, categories: Sequence[str]) -> dict[str, Any]:
+    """A decision on each of `cases` cases: none to two of the categories."""
+    number = {"type": "integer", "minimum": 0, "maximum": cases - 1}
+    case = _closed({"case": number, "labels": _categories(categories)})
+    decided = {"type": "array", "items": case, "minItems": cases, "maxItems": cases}
+    return {"title": "adjudication", **_closed({"cases": decided})}
+
+
+def plain_schema(schema: Any) -> Any:
+    """The schema without the keywords that some servers refuse."""
+    if isinstance(schema, Mapping):
+        return {k: plain_schema(v) for k, v in schema.items() if k not in REFUSED_BY_SOME}
+    return [plain_schema(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _confidence() -> dict[str, Any]:
+    return {"type": "number", "minimum": 0, "maximum": MAX_CONFIDENCE}
+
+
+def _categories(categories: Sequence[str]) -> dict[str, Any]:
+    category = {"type": "string", "enum": list(categories)}
+    label = _closed({"category": category, "confidence": _confidence()})
+    return {"type": "array", "items": label, "maxItems": MAX_LABELS, "uniqueItems": True}
+
+
+def _segments(count: int) -> dict[str, Any]:
+    index = {"type": "integer", "minimum": 0, "maximum": count - 1}
+    return {"type": "array", "items": index, "minItems": 1, "maxItems": count, "uniqueItems": True}
+
+
+def _steps(step: dict[str, Any], segments: int) -> dict[str, Any]:
+    return {"type": "array", "items": step, "minItems": 1, "maxItems": segments}

@@ -1,0 +1,66 @@
+"""Which traces a run has done, so that a killed run goes on where it was."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from store.states import ItemStatus, ThinkingMode
+from store.tables import Question, RunItem, Segment, Trace
+
+FINAL = (ItemStatus.DONE, ItemStatus.INVALID)
+LOOKUP_BATCH = 500  # SQLite limits the parameters of a statement
+
+TraceRow = tuple[Trace, Question, list[Segment]]
+
+
+def count_items(session: Session, run_id: int) -> dict[ItemStatus, int]:
+    """How many traces of a run have each status; a trace with many sources counts once for each."""
+    query = select(RunItem.status, sa.func.count()).where(col(RunItem.run_id) == run_id)
+    rows = session.exec(query.group_by(col(RunItem.status)))
+    return {ItemStatus(status): count for status, count in rows}
+
+
+def list_pending(session: Session, run_id: int, source: str, last_trace_id: int) -> list[int]:
+    """The traces with thinking, up to a number, that the run has not finished, in their order."""
+    done = select(RunItem.trace_id).where(
+        RunItem.run_id == run_id, RunItem.source == source, col(RunItem.status).in_(FINAL)
+    )
+    query = select(Trace.id).where(
+        col(Trace.thinking_mode) == ThinkingMode.ON,
+        col(Trace.id) <= last_trace_id,
+        col(Trace.id).not_in(done),
+    )
+    return list(session.exec(query.order_by(col(Trace.id))))
+
+
+def list_thinking(session: Session, limit: int | None = None) -> list[int]:
+    """The numbers of the traces with thinking, the first ones if a limit is given."""
+    query = select(Trace.id).where(col(Trace.thinking_mode) == ThinkingMode.ON)
+    return list(session.exec(query.order_by(col(Trace.id)).limit(limit)))
+
+
+def put_item(session: Session, run_id: int, trace_id: int, source: str, **fields: Any) -> None:
+    """Say what became of a trace, in the place of what was said before."""
+    session.execute(
+        sa.delete(RunItem).where(
+            col(RunItem.run_id) == run_id,
+            col(RunItem.trace_id) == trace_id,
+            col(RunItem.source) == source,
+        )
+    )
+    session.add(RunItem(run_id=run_id, trace_id=trace_id, source=source, **fields))
+
+
+def load_traces(session: Session, trace_ids: Sequence[int]) -> list[TraceRow]:
+    """The traces with their questions and segments, in the order of their numbers."""
+    if len(trace_ids) > LOOKUP_BATCH:
+        raise ValueError(f"expected at most {LOOKUP_BATCH} traces at a time, got {len(trace_ids)}")
+    query = select(Trace, Question).join(Question).where(col(Trace.id).in_(trace_ids))
+    rows = session.exec(query.order_by(col(Trace.id))).all()
+    pieces: dict[int, list[Segment]] = {}
+    segments = select(Segment).where(col(Segment.trace_id).in_(trace_ids))
+    for segment in session.exec(segments.order_by(col(Segment.trace_id), col(Segment.position))):
+        pieces.setdefault(segment.trace_id, []).append(segment)
+    return [(trace, question, pieces.get(trace.id, [])) for trace, question in rows]

@@ -1,0 +1,106 @@
+"""From an inventory to named clusters: each label in a cluster, or noise with the nearest one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from taxonomy.assignment import (
+    Places,
+    Proposal,
+    category_similarities,
+    cluster_centres,
+    place,
+    propose,
+)
+from taxonomy.clustering import Method, Numbers, Weights, cluster, number_by_size
+from taxonomy.embedding import Embed, Vectors, embed_texts
+from taxonomy.inventory import InventoryLabel, default_min_count, label_text
+from taxonomy.naming import ClusterName, name_clusters
+from taxonomy.reduction import MAP_DIMENSIONS, Points, reduce
+from taxonomy.replay import CategoryText
+from taxonomy.stability import adjusted_rand_index
+
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to cluster; without a count the inventory's size decides."""
+
+    method: Method = Method.HDBSCAN
+    seed: int = 0
+    min_count: int | None = None
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found; every array is in the order of the labels."""
+
+    numbers: Numbers
+    strengths: Weights
+    places: Places
+    points: Points
+    names: list[ClusterName]
+    cohesions: list[float]
+    proposals: list[Proposal]
+    min_count: int
+
+
+def discover(
+    labels: Sequence[InventoryLabel],
+    embed: Embed,
+    categories: Sequence[CategoryText],
+    settings: Settings,
+    on_stage: Stage = lambda stage: None,
+) -> Discovery:
+    """Embed, cluster, number by falling instances, name, and propose categories.
+
+    Identity: the same labels, vectors and settings give the same result.
+    Raises: ValueError where there is no label.
+    """
+    if not labels:
+        raise ValueError("expected at least one label, got an empty inventory")
+    on_stage("embedding")
+    vectors = embed_texts([label_text(label) for label in labels], embed)
+    on_stage("clustering")
+    least = default_min_count(labels) if settings.min_count is None else settings.min_count
+    numbers, strengths = _cluster_frequent(labels, vectors, least, settings)
+    on_stage("naming")
+    centres = cluster_centres(vectors, numbers)
+    places = place(vectors, numbers, centres)
+    similarities = category_similarities(vectors, categories, embed) if categories else None
+    on_stage("mapping")
+    return Discovery(
+        numbers=numbers,
+        strengths=strengths,
+        places=places,
+        points=reduce(vectors, MAP_DIMENSIONS, settings.seed),
+        names=name_clusters(labels, vectors, numbers, centres),
+        cohesions=[float(1 - places.distances[numbers == n].mean()) for n in range(len(centres))],
+        proposals=[] if similarities is None else propose(similarities, numbers, categories),
+        min_count=least,
+    )
+
+
+def _cluster_frequent(
+    labels: Sequence[InventoryLabel], vectors: Vectors, least: int, settings: Settings
+) -> tuple[Numbers, Weights]:
+    """Cluster the labels of count `least` and more; the others are noise until they are placed."""
+    frequent = np.flatnonzero([label.instances >= least for label in labels])
+    numbers = np.full(len(labels), -1, dtype=np.int64)
+    strengths = np.zeros(len(labels))
+    if len(frequent):
+        found = cluster(vectors[frequent], settings.method, settings.seed)
+        numbers[frequent], strengths[frequent] = found.numbers, found.strengths
+    return number_by_size(numbers, [label.instances for label in labels]), strengths
+
+
+def seed_agreement(
+    labels: Sequence[InventoryLabel], embed: Embed, found: Discovery, settings: Settings
+) -> float | None:
+    """How far the clusters agree with those of the next seed: the adjusted Rand index."""
+    vectors = embed_texts([label_text(label) for label in labels], embed)
+    again = replace(settings, seed=settings.seed + 1)
+    numbers, _ = _cluster_frequent(labels, vectors, found.min_count, again)
+    return adjusted_rand_index(found.numbers, numbers)

@@ -1,0 +1,71 @@
+"""`mralign transitions`: what is shown, and what is refused."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from alignment.run import pair_traces
+from mralign.transitions import app
+from store.engine import get_engine
+from store.errors import InvalidInput, NotFound
+from store.states import VersionStatus
+from tests.corpora import build_annotated_corpus
+
+
+@pytest.fixture
+def database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("MRALIGN_DATABASE_URL", sqlite_url)
+    return sqlite_url
+
+
+@pytest.fixture
+def polar(database: str) -> str:
+    engine = get_engine(database)
+    build_annotated_corpus(engine, 24, VersionStatus.FROZEN)
+    pair_traces(engine)
+    return database
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["show", *arguments])
+
+
+def test_every_matrix_is_shown_with_how_it_was_fitted(polar: str) -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    for title in ("P: moves", "P⁺: moves", "P⁻: moves", "P⁺ / P", "P⁻ / P"):
+        assert title in result.output
+    assert result.output.count(" 2 retrieval") == 5
+    assert "preset converged" in result.output
+
+
+def test_all_shows_p_alone_over_every_annotated_trace(polar: str) -> None:
+    result = run("--all", "--preset", "paper")
+    assert result.exit_code == 0, result.output
+    assert "P⁺" not in result.output
+    assert " 24 " in result.output
+
+
+def test_a_heatmap_is_written_as_svg(polar: str, tmp_path: Path) -> None:
+    result = run("--which", "weights-", "--svg", str(tmp_path / "w.svg"))
+    assert result.exit_code == 0, result.output
+    assert ElementTree.parse(tmp_path / "w.svg").getroot().tag.endswith("svg")
+    refused = run("--which", "p", "--svg", str(tmp_path / "no" / "folder.svg"))
+    assert isinstance(refused.exception, InvalidInput)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--all", "--which", "positive"), ("--svg", "x.svg"), ("--preset", "best")]
+)
+def test_options_that_do_not_go_together_are_a_usage_error(
+    polar: str, arguments: tuple[str, ...]
+) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_without_annotations_the_message_says_what_to_run(database: str) -> None:
+    result = run()
+    assert isinstance(result.exception, NotFound)
+    assert "mralign annotate run" in str(result.exception)
