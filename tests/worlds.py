@@ -94,7 +94,7 @@ def build_world(engine: sa.Engine) -> World:
         label_run = builders.add_run(session, RunKind.LABEL, model="offline", seed=0, done_items=3)
         labels = _add_labels(session, label_run, segments)
         cluster_run = builders.add_run(
-            session, RunKind.CLUSTER, seed=0, parameters={"label_run_id": label_run.id}
+            session, RunKind.CLUSTER, seed=0, parameters={"label_run": label_run.id}
         )
         _add_clusters(session, cluster_run, labels)
         frozen = _add_frozen(session, cluster_run)
