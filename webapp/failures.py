@@ -16,7 +16,7 @@ from store.engine import reading
 from webapp import forgery
 from webapp.dependencies import NotSignedIn, Visit
 from webapp.forms import Form
-from webapp.headers import BodyTooLarge
+from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
 from webapp.pages import FailurePage, Resend
 from webapp.rendering import words
@@ -152,7 +152,9 @@ def on_anything_else(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
     log.error("fault %s at %s", number, request.url.path, exc_info=error)
     message = f"This is a fault of mralign. The log has it under {number}."
-    return show_failure(request, 500, "Something went wrong", message)
+    response = show_failure(request, 500, "Something went wrong", message)
+    response.headers.update(HEADERS)  # this handler stands outside of what adds them elsewhere
+    return response
 
 
 def add_failures(app: FastAPI) -> None:

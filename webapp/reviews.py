@@ -113,7 +113,7 @@ def read_review(session: Session, version_id: int) -> Review:
         status=state.status,
         revision=state.revision,
         cluster_run_id=cluster_run_id,
-        label_run_id=parameters.get("label_run_id"),
+        label_run_id=parameters.get("label_run"),
         groups=state.groups,
         by_anchor={group.anchor: group for group in state.groups},
         categories=state.categories,

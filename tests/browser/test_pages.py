@@ -108,7 +108,8 @@ def test_the_policy_refuses_what_a_hole_would_let_in(tabs: Tabs) -> None:
         """() => {
           const script = document.createElement('script');
           try { script.textContent = 'window.ran = true'; document.body.append(script); } catch {}
-          try { document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="ran=1">'); } catch {}
+          const image = '<img src=x onerror="window.ran = true">';
+          try { document.body.insertAdjacentHTML('beforeend', image); } catch {}
           return Boolean(window.ran);
         }"""
     )
