@@ -1,10 +1,12 @@
 """Labelers and annotators that an endpoint answers for: prompts, schemas and a door joined."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from annotator.chat_panel import ChatPanel
 from annotator.labeler import Ask, ChatAdjudicator, ChatAnnotator, ChatLabeler
-from annotator.steps import LabeledTrace, TraceView
+from annotator.steps import CategoryView, LabeledTrace, TraceView
 from gateway import schemas
 from gateway.limits import each_done
 from gateway.prompts import Prompt, load_prompt
@@ -49,3 +51,30 @@ def endpoint_annotator(ask: Ask, name: str) -> ChatAnnotator:
 def endpoint_adjudicator(ask: Ask) -> ChatAdjudicator:
     """The adjudicator that asks this door."""
     return ChatAdjudicator(ask, prompt_of(ADJUDICATE), schemas.adjudication)
+
+
+def endpoint_panel(
+    ask_a: Ask,
+    ask_b: Ask,
+    ask_adjudicator: Ask,
+    categories: Sequence[CategoryView],
+    at_once: int = 8,
+) -> ChatPanel:
+    """The panel that asks these doors.
+
+    A and B must not send the same requests: a reply is kept by its request, so B would be given
+    A's. Let them ask two models, or draw B's replies with another seed.
+    """
+    return ChatPanel(
+        endpoint_annotator(ask_a, "annotator_a"),
+        endpoint_annotator(ask_b, "annotator_b"),
+        endpoint_adjudicator(ask_adjudicator),
+        tuple(categories),
+        lambda call, traces: each_done(call, traces, at_once),
+    )
+
+
+def panel_prompt_hash() -> str:
+    """The sha256 over both prompts of a panel."""
+    hashes = prompt_of(CONTROLLED).sha256 + prompt_of(ADJUDICATE).sha256
+    return hashlib.sha256(hashes.encode()).hexdigest()

@@ -92,10 +92,8 @@ def _open_label(raw: dict[str, Any], notes: Notes) -> GivenLabel:
     text = one_line(raw.get("name"))
     if not folded(text):
         raise ReplyError(f'"name" must be a label, got {_shown(raw.get("name"))}')
-    if len(text) > MAX_LABEL_CHARACTERS:
-        raise ReplyError(
-            f"a label has more than {MAX_LABEL_CHARACTERS} characters: name it shorter"
-        )
+    if max(len(text), len(text.casefold())) > MAX_LABEL_CHARACTERS:
+        raise ReplyError(f"a label has more than {MAX_LABEL_CHARACTERS} characters: shorten it")
     definition = one_line(raw.get("definition"))
     if len(definition) > MAX_DEFINITION_CHARACTERS:
         notes.add("a definition was cut")
@@ -147,10 +145,11 @@ def _at_most_two(labels: list[Any], confidences: list[float], notes: Notes) -> t
 
 
 def one_line(value: Any) -> str:
-    """Text on one line without control characters; empty for anything that is not text."""
+    """Text on one line, composed, without control characters; empty for what is not text."""
     if not isinstance(value, str):
         return ""
-    shown = (" " if c.isspace() or unicodedata.category(c)[0] == "C" else c for c in value)
+    composed = unicodedata.normalize("NFKC", value)
+    shown = (" " if c.isspace() or unicodedata.category(c)[0] == "C" else c for c in composed)
     return " ".join("".join(shown).split())
 
 

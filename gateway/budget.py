@@ -40,7 +40,7 @@ class Spend:
         return self.prompt_tokens + self.completion_tokens + self.unanswered_tokens
 
 
-@dataclass
+@dataclass(eq=False)  # two that look alike are still two
 class Reservation:
     """The most that one attempt can cost, until `reply` says what it did, or `billed` is False."""
 
@@ -121,7 +121,7 @@ class Budget:
 
     def _explain(self, held: Reservation) -> str:
         caps = [f"{self.max_tokens:,} tokens"] if self.max_tokens is not None else []
-        caps += [f"{self.max_usd:.2f} USD"] if self.max_usd is not None else []
+        caps += [f"{self.max_usd:.4f} USD"] if self.max_usd is not None else []
         return (
             f"stopped at the cap of {' and '.join(caps)}: {self.spend.tokens:,} tokens and "
             f"{self.spend.cost_usd:.4f} USD are spent, the next request may take "

@@ -10,6 +10,7 @@ from mralign.endpoint import (
     BaseUrl,
     Concurrency,
     Limit,
+    MaxTokens,
     MaxUsd,
     Offline,
     PriceIn,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 
 PARTIAL_EXIT = 3
+SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model
 RULES = ("agreed", "merged", "adjudicated")
 SOURCES = ("consensus", "annotator_a", "annotator_b")
 
@@ -58,6 +60,7 @@ def run(
     resume: Resume = None,
     concurrency: Concurrency = 8,
     max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
     price_in: PriceIn = 0.0,
     price_out: PriceOut = 0.0,
 ) -> None:
@@ -73,7 +76,7 @@ def run(
     engine = open_database()
     vocabulary = load_vocabulary(engine, taxonomy)
     settings = endpoint_settings(offline, base_url, [model_a, model_b, adjudicator])
-    cap = spending_cap(max_usd, price_in, price_out)
+    cap = spending_cap(max_usd, price_in, price_out, max_tokens)
     models = (model_a, model_b or model_a, adjudicator or model_a)
     with progress("annotate") as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
@@ -106,32 +109,25 @@ def _run_models(
 ) -> "Run":
     from contextlib import ExitStack
 
-    from annotator import endpoint
-    from annotator.chat_panel import ChatPanel
+    from annotator.endpoint import endpoint_panel, panel_prompt_hash
     from annotator.run import run_annotation
     from gateway.door import open_door
-    from gateway.limits import each_done
 
     with ExitStack() as doors:
         a, b, judge = (
             doors.enter_context(open_door(engine, model=model, budget=cap, settings=settings))
             for model in models
         )
-        panel = ChatPanel(
-            endpoint.endpoint_annotator(a.ask, "annotator_a"),
-            endpoint.endpoint_annotator(b.ask, "annotator_b"),
-            endpoint.endpoint_adjudicator(judge.ask),
-            vocabulary.categories,
-            lambda call, traces: each_done(call, traces, at_once),
-        )
         if a.model == b.model:
-            say(f"A and B ask the same model, {a.model}: they are not independent.")
+            b.temperature, b.seed = SECOND_DRAW  # the same request would be given A's own reply
+            say(f"A and B are two draws of one model, {a.model}: they are not independent.")
+        panel = endpoint_panel(a.ask, b.ask, judge.ask, vocabulary.categories, at_once)
         return run_annotation(
             engine,
             panel,
             vocabulary,
             model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
-            prompt_hash=endpoint.prompt_of(endpoint.CONTROLLED).sha256,
+            prompt_hash=panel_prompt_hash(),
             **job,
         )
 

@@ -23,6 +23,9 @@ Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Requests at once
 MaxUsd = Annotated[
     float | None, typer.Option(min=0.0, help="Stop before this is spent; needs the two prices.")
 ]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, help="Stop before this many tokens are used.")
+]
 PriceIn = Annotated[float, typer.Option(min=0.0, help="USD for a million prompt tokens.")]
 PriceOut = Annotated[float, typer.Option(min=0.0, help="USD for a million reply tokens.")]
 
@@ -64,7 +67,9 @@ def checked_url(url: str) -> str:
     return url
 
 
-def spending_cap(max_usd: float | None, price_in: float, price_out: float) -> "Budget":
+def spending_cap(
+    max_usd: float | None, price_in: float, price_out: float, max_tokens: int | None = None
+) -> "Budget":
     """The cap of a run.
 
     Raises:
@@ -77,4 +82,4 @@ def spending_cap(max_usd: float | None, price_in: float, price_out: float) -> "B
             "expected --price-in and --price-out beside --max-usd: without prices nothing has a "
             "cost, and the cap would never be reached"
         )
-    return Budget(max_usd=max_usd, prices=Prices(price_in, price_out))
+    return Budget(max_tokens, max_usd, prices=Prices(price_in, price_out))

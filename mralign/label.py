@@ -9,6 +9,7 @@ from mralign.endpoint import (
     BaseUrl,
     Concurrency,
     Limit,
+    MaxTokens,
     MaxUsd,
     Offline,
     PriceIn,
@@ -49,6 +50,7 @@ def run(
     resume: Resume = None,
     concurrency: Concurrency = 8,
     max_usd: MaxUsd = None,
+    max_tokens: MaxTokens = None,
     price_in: PriceIn = 0.0,
     price_out: PriceOut = 0.0,
 ) -> None:
@@ -60,7 +62,7 @@ def run(
     """
     engine = open_database()
     settings = endpoint_settings(offline, base_url, [model])
-    cap = spending_cap(max_usd, price_in, price_out)
+    cap = spending_cap(max_usd, price_in, price_out, max_tokens)
     with progress("label") as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if settings is None:

@@ -45,8 +45,8 @@ def run_clustering(
         InvalidInput: the label run gave no labels, or an option is out of range.
     """
     settings = _settings(method, seed, min_count)
-    labels, source = _read_inventory(engine, label_run_id)
     categories = _categories(preset)
+    labels, source = _read_inventory(engine, label_run_id)
     run = start_run(
         engine,
         RunKind.CLUSTER,

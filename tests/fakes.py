@@ -153,26 +153,24 @@ def completion(body: dict[str, Any], endpoint: FakeEndpoint, fault: Fault) -> st
 
 
 def sensible_answer(body: dict[str, Any]) -> str:
-    """A valid reply to any of the project's prompts, the same for the same segment texts."""
+    """A valid reply to any of the project's prompts, the same for the same model and segments."""
     asked = next(m["content"] for m in body["messages"] if m["role"] == "user")
     segments, categories = data_items(asked, "segments"), data_items(asked, "categories")
+    keys = [category.partition(":")[0] for category in categories]
+
+    def chosen(text: str) -> list[dict[str, Any]]:
+        return [{"category": _drawn(body["model"] + text, keys), "confidence": 8}]
+
+    def named(text: str) -> list[dict[str, Any]]:
+        return [{"name": _drawn(text, OPEN_LABELS), "confidence": 7, "definition": ""}]
+
     if cases := data_items(asked, "cases"):
-        labels = [_controlled(case, categories) for case in cases]
-        return json.dumps({"cases": [{"case": i, "labels": x} for i, x in enumerate(labels)]})
-    if categories:
-        steps = [
-            {"segments": [i], "labels": _controlled(text, categories)}
-            for i, text in enumerate(segments)
-        ]
-        return json.dumps({"steps": steps, "confidence": 8})
-    steps = [
-        {
-            "segments": [i],
-            "labels": [{"name": _drawn(t, OPEN_LABELS), "confidence": 7, "definition": ""}],
-        }
-        for i, t in enumerate(segments)
-    ]
-    return json.dumps({"steps": steps})
+        return json.dumps(
+            {"cases": [{"case": i, "labels": chosen(t)} for i, t in enumerate(cases)]}
+        )
+    given = chosen if categories else named
+    steps = [{"segments": [i], "labels": given(t)} for i, t in enumerate(segments)]
+    return json.dumps({"steps": steps} | ({"confidence": 8} if categories else {}))
 
 
 def data_items(message: str, name: str) -> list[str]:
@@ -182,11 +180,6 @@ def data_items(message: str, name: str) -> list[str]:
         return []
     token = found[1]
     return re.findall(rf"<item-{token} \d+>\n(.*?)\n</item-{token} \d+>", found[2], re.DOTALL)
-
-
-def _controlled(text: str, categories: Sequence[str]) -> list[dict[str, Any]]:
-    keys = [category.partition(":")[0] for category in categories]
-    return [{"category": _drawn(text, keys), "confidence": 8}]
 
 
 def _drawn(text: str, choices: Sequence[str]) -> str:

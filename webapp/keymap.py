@@ -9,11 +9,14 @@ KEYS = (
             ("g then c", "go to the clusters"),
             ("g then m", "go to the map"),
             ("g then v", "go to the vocabulary"),
+            ("g then t", "go to the traces"),
+            ("g then p", "go to the transitions"),
+            ("g then r", "go to the runs"),
             ("Escape", "leave a field, or close what is open"),
         ),
     ),
     (
-        "Clusters",
+        "Lists",
         (
             ("/", "filter"),
             ("j and k", "next and previous row"),
@@ -25,6 +28,7 @@ KEYS = (
         "One cluster",
         (
             ("1 to 9", "choose a category"),
+            ("0", "choose no category"),
             ("Enter", "put the cluster in the chosen category, and go to the next"),
             ("r", "rename"),
             ("m", "merge with another cluster"),
@@ -37,4 +41,5 @@ KEYS = (
             ("j and k", "next and previous cluster"),
         ),
     ),
+    ("Vocabulary", (("r", "give a reason, to submit, approve or freeze"),)),
 )

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.fields import folded
 from annotator.replies import read_adjudication, read_annotated_trace, read_labeled_trace
 from annotator.steps import Adjudication, CategoryView, ControlledStep, GivenLabel, Step
+from store.labels import label_key
 
 CATEGORIES = (
     CategoryView("self_verification", "Self-verification", "checks itself"),
@@ -123,6 +123,7 @@ def test_of_two_equal_labels_the_surer_one_stays() -> None:
         (opened(step([0, 1], label(confidence=float("inf")))), "from 0 to 10"),
         (opened(step([0, 1], label(name=" _-! "))), "must be a label"),
         (opened(step([0, 1], label(name="x" * 81))), "80 characters"),
+        (opened(step([0, 1], label(name="\ufdfa" * 9))), "80 characters"),
         (opened(step([0, 1], label("a"), label("b"), label("c"))), "at most 2"),
         (opened("nothing"), "must be an object"),
     ],
@@ -214,7 +215,7 @@ NEARLY = st.lists(
             "labels": st.lists(
                 st.fixed_dictionaries(
                     {
-                        "name": st.sampled_from(["a", "b", "A"]) | SCALARS,
+                        "name": st.sampled_from(["a", "b", "A"]) | st.text(max_size=90) | SCALARS,
                         "category": st.sampled_from(["framing", "Framing", "retrieval"]) | SCALARS,
                         "confidence": st.integers(0, 10) | SCALARS,
                     }
@@ -235,7 +236,7 @@ def check(text: str) -> None:
         covered = [index for s in open_result.steps for index in s.segments]
         assert sorted(covered) == [0, 1, 2, 3]
         for given_step in open_result.steps:
-            names = [folded(given_label.text) for given_label in given_step.labels]
+            names = [label_key(given_label.text) for given_label in given_step.labels]
             assert 1 <= len(names) == len(set(names)) <= 2
             assert all(0 <= x.confidence <= 10 for x in given_step.labels)
     result = read_annotated_trace(text, 4, CATEGORIES)

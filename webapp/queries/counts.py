@@ -36,6 +36,7 @@ class Counts:
     distinct_labels: int
     clusters: int
     annotated_units: int
+    annotated_traces: int
     exports: int
     training_runs: int
     evaluation_runs: int
@@ -51,7 +52,11 @@ def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
 def count_stages(session: Session) -> Counts:
     """All counts in one statement."""
     label_run = col(LabelInstance.run_id) == newest_run(RunKind.LABEL)
-    annotate_run = col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE)
+    consensus = (
+        col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
+        col(AnnotatedStep.source) == "consensus",
+    )
+    traces = sa.select(sa.func.count(sa.distinct(col(AnnotatedStep.trace_id))))
     labels = sa.select(sa.func.count(sa.distinct(col(LabelInstance.open_label_id))))
     row = session.execute(
         sa.select(
@@ -64,7 +69,8 @@ def count_stages(session: Session) -> Counts:
             _count(LabelInstance, label_run),
             labels.where(label_run).scalar_subquery(),
             _count(Cluster, col(Cluster.run_id) == newest_run(RunKind.CLUSTER)),
-            _count(AnnotatedStep, annotate_run, col(AnnotatedStep.source) == "consensus"),
+            _count(AnnotatedStep, *consensus),
+            traces.where(*consensus).scalar_subquery(),
             _count(Export),
             _count(TrainingRun),
             _count(EvaluationRun),

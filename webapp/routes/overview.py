@@ -98,8 +98,8 @@ def _output_stages(counts: Counts) -> list[Stage]:
         Stage(
             "Transitions",
             "/transitions",
-            counts.annotated_units,
-            "units to move between",
+            counts.annotated_traces,
+            "traces to fit on",
             ("P, P⁺, P⁻ and weights",),
             "mralign annotate run",
         ),

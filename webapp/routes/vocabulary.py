@@ -89,7 +89,7 @@ def _compared_with(
 
 def _suggest_name(listed: Sequence[TaxonomyVersion]) -> str:
     taken = {version.name for version in listed}
-    number = len(listed) + 1
+    number = len(listed)
     while f"v{number}" in taken:
         number += 1
     return f"v{number}"

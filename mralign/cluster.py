@@ -1,0 +1,95 @@
+"""`mralign cluster`: cluster the open labels, and look at the clusters."""
+
+from typing import Annotated
+
+import typer
+
+from mralign.database import open_database
+from mralign.terminal import progress, say, show_table
+from store.engine import reading
+from store.runs import get_latest_run, get_run
+from store.states import RunKind
+from store.taxonomies import list_clusters, list_memberships
+from taxonomy.clustering import Method
+
+app = typer.Typer(
+    help="Cluster the open labels, and look at the clusters.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+STAGES = ("embedding", "clustering", "naming", "mapping", "stability")
+
+
+@app.command()
+def run(
+    label_run: Annotated[
+        int | None, typer.Option(help="The label run; the newest by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same rows.")] = 0,
+    method: Annotated[Method, typer.Option(help="OPTICS is what the paper had.")] = Method.HDBSCAN,
+    min_count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Cluster labels of this count and more; 5 in the paper."),
+    ] = None,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="Also measure the agreement with the next seed.")
+    ] = False,
+) -> None:
+    """Embed, cluster and name the labels, and propose a category for each cluster."""
+    from gateway.embeddings import cached_encoder
+    from taxonomy.run import run_clustering
+
+    engine = open_database()
+    with progress("cluster") as advance:
+        finished = run_clustering(
+            engine,
+            cached_encoder(engine),
+            label_run_id=label_run,
+            seed=seed,
+            method=method,
+            min_count=min_count,
+            stability=stability,
+            on_stage=lambda stage: advance(STAGES.index(stage), len(STAGES)),
+        )
+    say(f"run {finished.id}: {finished.message}")
+    if stability:
+        say(f"agreement with seed {seed + 1}: ARI {_figure(finished.metrics['seed_ari'])}")
+
+
+def _figure(value: float | None) -> str:
+    return "undefined (too few labels in clusters)" if value is None else f"{value:.3f}"
+
+
+@app.command()
+def show(
+    run: Annotated[int | None, typer.Option(help="The cluster run; the newest by default.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many clusters, largest first.")] = 50,
+) -> None:
+    """List the clusters of a run with their size, cohesion and proposed category."""
+    with reading(open_database()) as session:
+        found = (
+            get_latest_run(session, RunKind.CLUSTER)
+            if run is None
+            else get_run(session, run, RunKind.CLUSTER)
+        )
+        clusters = list_clusters(session, found.id)
+        memberships = list_memberships(session, found.id)
+    sizes: dict[int | None, list[int]] = {}
+    for membership, _ in memberships:
+        sizes.setdefault(membership.cluster_id, []).append(membership.instances)
+    rows = [
+        (
+            cluster.number,
+            cluster.name,
+            len(sizes.get(cluster.id, [])),
+            sum(sizes.get(cluster.id, [])),
+            cluster.cohesion,
+            cluster.proposed_category,
+        )
+        for cluster in clusters[:limit]
+    ]
+    columns = ("number", "name", "labels", "instances", "cohesion", "proposed category")
+    show_table(columns, rows, title=f"Clusters of run {found.id}")
+    outside = sizes.get(None, [])
+    say(f"outside every cluster: {len(outside)} labels, {sum(outside)} instances")

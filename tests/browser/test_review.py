@@ -1,0 +1,235 @@
+"""A review from signing in to a frozen vocabulary: by keyboard, by mouse, and without a script."""
+
+from typing import Any
+
+from store.engine import reading
+from store.states import VersionStatus
+from store.taxonomies import get_version
+from taxonomy.curation import get_review_state
+from tests.browser.conftest import Tab, Tabs
+from tests.builders import PASSWORD
+
+
+def names(tab: Tab) -> set[str]:
+    """The names of all clusters, from the store."""
+    with reading(tab.site.engine) as session:
+        state = get_review_state(session, tab.site.world.version_id)
+        return {group.name for group in state.groups}
+
+
+def category_of(tab: Tab, anchor: str) -> tuple[str | None, bool]:
+    """The category of a cluster, and whether a person decided it, from the store."""
+    with reading(tab.site.engine) as session:
+        state = get_review_state(session, tab.site.world.version_id)
+        group = next(group for group in state.groups if group.anchor == anchor)
+        return group.category, group.reviewed
+
+
+def focus_name(page: Any) -> str:
+    """The id or text of what has the focus."""
+    focused = page.locator(":focus")
+    return str(focused.get_attribute("id") or focused.inner_text())
+
+
+def press(page: Any, *keys: str) -> None:
+    """Press keys one after another."""
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def sign_in_by_keyboard(tab: Tab, name: str) -> None:
+    """Sign in without a mouse."""
+    tab.open("/sign-in")
+    page = tab.page
+    while focus_name(page) != "name":
+        press(page, "Tab")
+    page.keyboard.type(name)
+    press(page, "Tab")
+    page.keyboard.type(PASSWORD)
+    press(page, "Enter")
+    page.get_by_role("button", name="Sign out").wait_for()
+
+
+def test_a_review_by_keyboard(tabs: Tabs) -> None:
+    """List, map, cluster, trace, rename, merge, categorise, undo: no click."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Ada")
+
+    press(page, "g", "m")
+    page.locator("[data-ready='11']").wait_for()
+    press(page, "g", "c")
+    page.get_by_role("heading", name="Clusters", exact=True).wait_for()
+    press(page, "/")
+    page.keyboard.type("recall")
+    press(page, "Enter")
+    page.get_by_text("1 of 11").wait_for()
+    press(page, "j")
+    assert focus_name(page) == "Recalling facts"
+    press(page, "Enter")
+    page.get_by_role("heading", name="Recalling facts").wait_for()
+
+    press(page, "e")
+    page.locator(".segment:target").wait_for()
+    assert "Thinking" in page.locator("h2").all_inner_texts()
+    page.go_back()
+
+    press(page, "r")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Bringing up facts")
+    press(page, "Enter")
+    page.get_by_role("status").get_by_text("renamed a cluster").wait_for()
+    assert tab.h1 == "Bringing up facts"
+
+    press(page, "m")
+    page.keyboard.type("Telling")
+    press(page, "Tab", "Enter")
+    page.get_by_role("status").get_by_text("merged clusters").wait_for()
+    assert "Telling the answer" not in names(tab)
+    press(page, "u")
+    page.get_by_role("status").get_by_text("took back: merged").wait_for()
+    assert "Telling the answer" in names(tab)
+
+    chosen = page.locator("[data-key='3']").get_attribute("value")
+    press(page, "3", "Enter")
+    page.get_by_role("status").get_by_text("put 2 labels in").wait_for()
+    assert tab.h1 != "Bringing up facts", "a confirmed cluster is followed by the next one"
+    assert category_of(tab, "c1") == (chosen, True)
+    press(page, "u")
+    page.get_by_role("status").get_by_text("took back: put").wait_for()
+    assert category_of(tab, "c1") == ("retrieval", False)
+
+
+def test_a_review_by_mouse(tabs: Tabs) -> None:
+    """The same by clicks: from the map into a cluster, a split, noise, and undo from history."""
+    tab = tabs.open()
+    page = tab.page
+    tab.sign_in("Ada")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
+    page.locator("[data-ready='11']").wait_for()
+    open_from_map(page, "Framing the question")
+
+    page.get_by_role("link", name="Read it in its trace").first.click()
+    page.locator(".segment:target").wait_for()
+    page.go_back()
+
+    page.get_by_role("checkbox", name="scoping").check()
+    page.get_by_label("Name of a new cluster").fill("Setting the scope")
+    page.get_by_role("button", name="Split off").click()
+    page.get_by_role("status").get_by_text("split 1 label off").wait_for()
+    page.get_by_role("checkbox", name="restating the task").check()
+    page.get_by_role("button", name="Mark as noise").click()
+    page.get_by_role("status").get_by_text("marked 1 label as noise").wait_for()
+    page.get_by_label("Take in all labels of").select_option(label="Setting the scope (42)")
+    page.get_by_role("button", name="Merge").click()
+    page.get_by_role("status").get_by_text("merged clusters").wait_for()
+    page.get_by_role("radio", name="Evaluation").check()
+    page.get_by_role("button", name="Confirm", exact=True).click()
+    page.get_by_role("status").get_by_text("in evaluation").wait_for()
+    assert category_of(tab, "c0") == ("evaluation", True)
+
+    page.get_by_role("link", name="History", exact=True).click()
+    page.get_by_role("button", name="Undo revision 3").click()
+    page.get_by_role("status").get_by_text("took back: marked 1 label").wait_for()
+    page.get_by_role("status").get_by_role("button", name="Redo this").click()
+    page.get_by_role("status").get_by_text("the decision holds again").wait_for()
+
+
+def open_from_map(page: Any, name: str) -> None:
+    """Move over the map until the cluster's name shows, and click."""
+    box = page.locator("[data-map] canvas").bounding_box()
+    for step in range(0, 60):
+        page.mouse.move(box["x"] + 20 + step, box["y"] + 20 + step)
+        tip = page.locator("[data-map-tip]")
+        if tip.is_visible() and name in tip.inner_text():
+            page.mouse.click(box["x"] + 20 + step, box["y"] + 20 + step)
+            page.get_by_role("heading", name=name).wait_for()
+            return
+    raise AssertionError(f"{name} is not where the map should have it")
+
+
+def test_a_curator_approves_and_freezes_by_keyboard(tabs: Tabs) -> None:
+    """Each step asks for a reason; the last shows the hash."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Cora")
+    press(page, "g", "v")
+    for step, reason in (("in review", "ready"), ("approved", "agreed"), ("frozen", "signed")):
+        page.locator("#reason").wait_for()
+        press(page, "r")
+        page.keyboard.type(reason)
+        press(page, "Tab", "Enter")
+        page.get_by_role("status").get_by_text(f"moved the version to {step}").wait_for()
+    with reading(tab.site.engine) as session:
+        version = get_version(session, tab.site.world.version_id)
+    assert version.status == VersionStatus.FROZEN
+    assert page.locator(".hash code").inner_text() == version.content_hash
+    assert page.get_by_role("button", name="Undo").count() == 0
+
+
+def test_a_review_without_a_script(tabs: Tabs) -> None:
+    """Every action is a form that a browser sends by itself."""
+    tab = tabs.open(java_script_enabled=False)
+    page = tab.page
+    tab.sign_in("Cora")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
+    page.get_by_role("link", name="list", exact=True).first.click()
+    page.get_by_label("Filter by name or label").fill("going")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("link", name="Going back").click()
+    page.get_by_label("Name r").fill("Turning round")
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("heading", name="Turning round").wait_for()
+    page.get_by_role("button", name="Undo this").click()
+    page.get_by_role("heading", name="Going back").wait_for()
+    page.get_by_role("button", name="Confirm and go on").click()
+    assert category_of(tab, "c3") == ("backtracking", True)
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Vocabulary").click()
+    page.get_by_label("Reason").fill("ready")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("heading", name="Approve").wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_two_people_decide_at_once(tabs: Tabs) -> None:
+    """The second sees what the first decided, and what they had typed is still there."""
+    first, second = tabs.open(), tabs.open()
+    first.sign_in("Ada")
+    second.sign_in("Rhea")
+    address = f"/versions/{first.site.world.version_id}/clusters/c0"
+    first.open(address)
+    second.open(address)
+    first.page.get_by_label("Name r").fill("Ada's name")
+    first.page.get_by_role("button", name="Rename").click()
+    second.page.get_by_label("Name r").fill("Rhea's name")
+    second.page.get_by_role("button", name="Rename").click()
+    page = second.page
+    page.get_by_role("heading", name="Somebody else decided meanwhile").wait_for()
+    assert "Ada renamed a cluster to “Ada's name”" in page.locator(".history").inner_text()
+    assert page.get_by_label("Name").input_value() == "Rhea's name"
+    page.get_by_role("button", name="Send it all the same").click()
+    page.get_by_role("heading", name="Rhea's name").wait_for()
+    second.complaints = [line for line in second.complaints if "409" not in line]
+
+
+def test_keys_are_silent_in_fields_and_can_be_turned_off(tabs: Tabs) -> None:
+    """What somebody types is text; whoever is hindered by single keys turns them off."""
+    tab = tabs.open()
+    page = tab.page
+    tab.sign_in("Ada")
+    tab.open(f"/versions/{tab.site.world.version_id}/clusters/c0")
+    page.get_by_label("Name r").fill("")
+    page.get_by_label("Name r").press_sequentially("unjm?e3")
+    assert page.get_by_label("Name r").input_value() == "unjm?e3"
+    assert not page.get_by_role("dialog").is_visible()
+    press(page, "Escape", "?")
+    page.get_by_role("dialog").get_by_text("undo").count()
+    assert "rename" in page.get_by_role("dialog").inner_text()
+    page.get_by_label("Single keys are on").uncheck()
+    press(page, "Escape", "n")
+    assert tab.h1 == "Framing the question"
+    press(page, "?")
+    page.get_by_label("Single keys are on").check()
+    press(page, "Escape", "n")
+    page.get_by_role("heading", name="Recalling facts").wait_for()
