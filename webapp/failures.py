@@ -68,6 +68,7 @@ def on_mralign_error(request: Request, error: Exception) -> Response:
     status, title = next(kinds, (500, "Something went wrong"))
     changes = changes_since(request) if isinstance(error, errors.Conflict) else []
     offer = status in (409, 422) and not isinstance(error, errors.FrozenVersion)
+    offer = offer or isinstance(error, forgery.StaleForm)
     resend = resend_of(request, changes) if offer else None
     return show_failure(request, status, title, str(error), changes, resend)
 
@@ -103,7 +104,7 @@ def on_not_signed_in(request: Request, error: Exception) -> Response:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         address = request.url_for("show_sign_in").include_query_params(next=target)
         return RedirectResponse(f"{address.path}?{address.query}", 303)
-    message = "Your session has ended. Sign in in another tab, then send this again."
+    message = "Your session has ended. Sign in in another tab, then reload this page."
     return show_failure(request, 401, "You are not signed in", message)
 
 

@@ -88,6 +88,13 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
+def violations(page: Any) -> list[str]:
+    """What axe finds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found]
+
+
 @dataclass
 class Tab:
     """A page in a browser, with everything that it complained about."""

@@ -6,7 +6,7 @@ from store.engine import reading
 from store.states import VersionStatus
 from store.taxonomies import get_version
 from taxonomy.curation import get_review_state
-from tests.browser.conftest import Tab, Tabs
+from tests.browser.conftest import Tab, Tabs, violations
 from tests.builders import PASSWORD
 
 
@@ -220,6 +220,7 @@ def test_two_people_decide_at_once(tabs: Tabs) -> None:
     page.get_by_role("heading", name="Somebody else decided meanwhile").wait_for()
     assert "Ada renamed a cluster to “Ada's name”" in page.locator(".history").inner_text()
     assert page.get_by_label("Name").input_value() == "Rhea's name"
+    assert violations(page) == []
     page.get_by_role("button", name="Send it all the same").click()
     page.get_by_role("heading", name="Rhea's name").wait_for()
     second.complaints = [line for line in second.complaints if "409" not in line]

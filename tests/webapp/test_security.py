@@ -80,6 +80,15 @@ def test_another_persons_token_is_refused(sign_in: SignIn, world: World) -> None
     assert answer.status_code == 403
 
 
+def test_a_form_of_an_earlier_session_is_offered_again(sign_in: SignIn, world: World) -> None:
+    """What was typed before the session ended is not lost; it needs one more confirmation."""
+    rhea = sign_in("Rhea")
+    fields = {"csrf_token": "of before", "revision": "1", "reason": "a long text"}
+    answer = rhea.client.post(f"/versions/{world.version_id}/submit", data=fields)
+    assert answer.status_code == 403 and "a long text</textarea>" in answer.text
+    assert "of before" not in answer.text
+
+
 def test_the_cookie_is_out_of_reach(app: FastAPI, world: World) -> None:
     """Scripts cannot read it, other sites do not send it, and https keeps it to itself."""
     fields = {"name": "Ada", "password": PASSWORD, "next": "/"}
