@@ -16,15 +16,27 @@ _NAME = re.compile(
     r"(?:(?: (?:of|the|and|de|la|von|van|for|in))? [A-Z][\w'’&-]*)*"
 )
 _SPACE = re.compile(r"\s+")
+_ORDER = re.compile(
+    r"[^.!?\n]*(?:\b(?:ignore|disregard|forget)\b[^.!?\n]{0,60}\b(?:above|previous|prior|earlier)\b"
+    r"|\b(?:ignore|disregard|forget)\b[^.!?\n]{0,40}\b(?:instruction|prompt|definition)s?\b"
+    r"|\b(?:label|annotate|classify|tag|mark|categori[sz]e)\b[^.!?\n]{0,40}"
+    r"\b(?:segment|step|trace|paragraph|text|everything)s?\b"
+    r"|\bconfidence (?:of )?(?:10|ten)\b)[^.!?\n]*[.!?]?",
+    re.IGNORECASE,
+)
+GIVES_ORDERS = "It tells somebody what to do."
 
 
 def gist(text: str, head_words: int = HEAD_WORDS, tail_words: int = TAIL_WORDS) -> str:
     """The first and the last words of a segment, its names, numbers and quotations replaced.
 
-    Names become "someone", numbers "some", quotations "something"; a text that is left empty
-    gives itself, shortened.
+    Names become "it", numbers "some", quotations "something"; a text that has no letters left
+    gives itself, shortened. Sentences that tell a labeler what to say are no move of the thinking:
+    they are left out.
     """
     words = shortened(text, head_words, tail_words)
+    if _ORDER.search(words):
+        words = _ORDER.sub("", words) if _ORDER.sub("", words).strip() else GIVES_ORDERS
     plain = _MARKUP.sub("", words)
     plain = _QUOTED.sub("something", plain)
     plain = _NAME.sub("it", plain)
