@@ -7,6 +7,8 @@ from typing import Protocol
 
 import typer
 
+LOG_WIDTH = 160
+
 
 class Advance(Protocol):
     """Say how many items are done, and of how many if that is known."""
@@ -39,7 +41,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
         table.add_column(Text(column), justify="right" if numeric else "left")
     for row in rows:
         table.add_row(*(Text(printable(cell_text(cell))) for cell in row))
-    console = Console()
+    # A log has no width to fit into; cutting names there would lose them.
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     console.print(table)
 
 
