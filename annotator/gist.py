@@ -7,6 +7,7 @@ import re
 
 HEAD_WORDS = 45
 TAIL_WORDS = 20
+ORDER_CHARACTERS = 20_000  # of a segment are searched for orders
 
 _MARKUP = re.compile(r"[*_`#|]+")
 _QUOTED = re.compile(r"[\"“«]([^\"”»\n]{1,200})[\"”»]")
@@ -31,12 +32,9 @@ def gist(text: str, head_words: int = HEAD_WORDS, tail_words: int = TAIL_WORDS) 
     """The first and the last words of a segment, its names, numbers and quotations replaced.
 
     Names become "it", numbers "some", quotations "something"; a text that has no letters left
-    gives itself, shortened. Sentences that tell a labeler what to say are no move of the thinking:
-    they are left out.
+    gives itself, shortened.
     """
     words = shortened(text, head_words, tail_words)
-    if _ORDER.search(words):
-        words = _ORDER.sub("", words) if _ORDER.sub("", words).strip() else GIVES_ORDERS
     plain = _MARKUP.sub("", words)
     plain = _QUOTED.sub("something", plain)
     plain = _NAME.sub("it", plain)
@@ -51,3 +49,11 @@ def shortened(text: str, head_words: int, tail_words: int) -> str:
     if len(words) <= head_words + tail_words:
         return text[:20000]
     return " ".join(words[:head_words]) + " … " + " ".join(words[-tail_words:])
+
+
+def without_orders(text: str) -> str:
+    """The text without sentences that tell a labeler what to say: they are no move of thinking."""
+    if _ORDER.search(text[:ORDER_CHARACTERS]) is None:
+        return text
+    rest = _ORDER.sub("", text[:ORDER_CHARACTERS]) + text[ORDER_CHARACTERS:]
+    return rest if rest.strip() else GIVES_ORDERS
