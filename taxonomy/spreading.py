@@ -148,9 +148,11 @@ def classify(
         found[:, distinct[0]] = 1.0
         return found
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     model = LogisticRegression(C=REGULARISATION, max_iter=1000, class_weight="balanced")
-    model.fit(spoken, owners)
+    with threadpool_limits(1):  # hundreds of tiny products: threads only wait for each other
+        model.fit(spoken, owners)
     found[:, model.classes_] = model.predict_proba(vectors)
     return found
 
