@@ -97,16 +97,18 @@ def rank_questions(
 
 def score_doubt(learned: Learned) -> Probabilities:
     """How likely each row's guess is wrong as far as answers have not settled it. Shapes: (n,)."""
+    return np.asarray((_unsure(learned) + FLOOR) * learned.unsettled, dtype=np.float64)
+
+
+def _unsure(learned: Learned) -> Probabilities:
     belonging = learned.guess.probabilities.max(axis=1) * (1 - learned.guess.noise)
-    sure = np.maximum(belonging, learned.guess.noise)
-    return np.asarray((1.0 - sure + FLOOR) * learned.unsettled, dtype=np.float64)
+    return np.asarray(1.0 - np.maximum(belonging, learned.guess.noise), dtype=np.float64)
 
 
 def look_ahead(learned: Learned, weights: Weights, questions: Sequence[Question]) -> Outlook:
     """What share is expected to be right now, and whether the next question still pays."""
-    wrong = np.clip(score_doubt(learned) - FLOOR * learned.unsettled, 0.0, 1.0)
     gain = questions[0].gain if questions else 0.0
-    return Outlook(1.0 - float(weights.share @ wrong), gain, gain >= STOP)
+    return Outlook(1.0 - float(weights.share @ _unsure(learned)), gain, gain >= STOP)
 
 
 def _largest(values: Probabilities, count: int) -> Rows:
