@@ -18,13 +18,14 @@ _NAME = re.compile(
 )
 _SPACE = re.compile(r"\s+")
 _ORDER = re.compile(
-    r"[^.!?\n]*(?:\b(?:ignore|disregard|forget)\b[^.!?\n]{0,60}\b(?:above|previous|prior|earlier)\b"
+    r"\b(?:ignore|disregard|forget)\b[^.!?\n]{0,60}\b(?:above|previous|prior|earlier)\b"
     r"|\b(?:ignore|disregard|forget)\b[^.!?\n]{0,40}\b(?:instruction|prompt|definition)s?\b"
     r"|\b(?:label|annotate|classify|tag|mark|categori[sz]e)\b[^.!?\n]{0,40}"
     r"\b(?:segment|step|trace|paragraph|text|everything)s?\b"
-    r"|\bconfidence (?:of )?(?:10|ten)\b)[^.!?\n]*[.!?]?",
+    r"|\bconfidence (?:of )?(?:10|ten)\b",
     re.IGNORECASE,
 )
+SENTENCE_ENDS = (".", "!", "?", "\n")
 GIVES_ORDERS = "It tells somebody what to do."
 
 
@@ -53,7 +54,21 @@ def shortened(text: str, head_words: int, tail_words: int) -> str:
 
 def without_orders(text: str) -> str:
     """The text without sentences that tell a labeler what to say: they are no move of thinking."""
-    if _ORDER.search(text[:ORDER_CHARACTERS]) is None:
+    head, tail = text[:ORDER_CHARACTERS], text[ORDER_CHARACTERS:]
+    spans = [sentence_around(head, match.start(), match.end()) for match in _ORDER.finditer(head)]
+    if not spans:
         return text
-    rest = _ORDER.sub("", text[:ORDER_CHARACTERS]) + text[ORDER_CHARACTERS:]
+    kept, last = [], 0
+    for start, end in spans:
+        kept.append(head[last : max(start, last)])
+        last = max(end, last)
+    rest = "".join(kept) + head[last:] + tail
     return rest if rest.strip() else GIVES_ORDERS
+
+
+def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """The sentence that holds [start, end), its closing mark included, found in linear time."""
+    begin = max(text.rfind(mark, 0, start) for mark in SENTENCE_ENDS) + 1
+    closing = [place for mark in SENTENCE_ENDS if (place := text.find(mark, end)) >= 0]
+    stop = min(closing, default=len(text))
+    return begin, stop + 1 if text[stop : stop + 1] in (".", "!", "?") else stop
