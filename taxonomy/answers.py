@@ -76,7 +76,7 @@ class Answers:
     @property
     def noise(self) -> int:
         """The answer that says: no category."""
-        return self.before.shape[1] - 1
+        return int(self.before.shape[1]) - 1
 
     def give(self, row: int, answer: int) -> None:
         """Add an answer on a row: the position of a category, or `noise`.
@@ -106,7 +106,7 @@ class Answers:
             return Learned(as_guess(self.before), np.ones(len(self.before)), trust)
         rows = np.array(sorted(self.given), dtype=np.int64)
         reach = np.stack([self._column(row) for row in rows.tolist()], axis=1)
-        inverse = np.linalg.inv(reach[rows] + np.diag(SLIPS / self._counts(rows)))
+        inverse: Probabilities = np.linalg.inv(reach[rows] + np.diag(SLIPS / self._counts(rows)))
         told = self._doubted(rows, inverse)
         trust[rows] = told[np.arange(len(rows)), [self.given[row][-1] for row in rows.tolist()]]
         shares = self.before + reach @ (inverse @ (told - self.before[rows]))
