@@ -22,6 +22,7 @@ from taxonomy.anchors import KnownLabels, build_anchors, get_preset_labels
 from taxonomy.answers import Answers
 from taxonomy.embedding import Embed, Vectors
 from taxonomy.folding import Folder, fold_text
+from taxonomy.merging import propose_tree
 from taxonomy.queue import rank_questions, weigh_rows
 from taxonomy.replay import CategoryText
 from taxonomy.spreading import UNASSIGNED, Guess, Inventory, decide, fold_inventory, guess
@@ -234,6 +235,22 @@ def measure_reviews(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
     return figures, details
 
 
+def measure_discovery(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
+    """Fifteen groups without any category given, each taken for its most frequent gold."""
+    inventory = fold_inventory(gold.labels, embed, gold.glosses)
+    group = propose_tree(inventory).group_of[inventory.row_of]
+    counted = gold.category >= 0
+    mapped = np.full(len(group), UNASSIGNED, dtype=np.int64)
+    for number in np.unique(group[counted]):
+        here = group == number
+        mapped[here] = np.bincount(gold.category[here & counted]).argmax()
+    figures = {
+        "discover_accuracy": score(mapped, gold)["accuracy"],
+        "discover_ari": adjusted_rand_index(group[counted], gold.category[counted]) or 0.0,
+    }
+    return figures, {"discover_groups": float(len(np.unique(group)))}
+
+
 def measure_stability(gold: Gold, embed: Embed) -> Figures:
     """Pairwise ARI of runs without a random tenth of the labels, and of shuffled inventories."""
     dropped = [_place_some(gold, embed, seed, 0.9) for seed in range(DROPS)]
@@ -279,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures: Figures = measure_speed(gold)
     details: Figures = {}
     embed = RememberingEncoder()
-    for measure in (measure_guided, measure_reviews):
+    for measure in (measure_guided, measure_reviews, measure_discovery):
         more, about = measure(gold, embed)
         figures |= more
         details |= about

@@ -106,7 +106,8 @@ class Answers:
             return Learned(as_guess(self.before), np.ones(len(self.before)), trust)
         rows = np.array(sorted(self.given), dtype=np.int64)
         reach = np.stack([self._column(row) for row in rows.tolist()], axis=1)
-        inverse: Probabilities = np.linalg.inv(reach[rows] + np.diag(SLIPS / self._counts(rows)))
+        slips = np.diag(SLIPS / self._counts(rows))
+        inverse = np.asarray(np.linalg.inv(reach[rows] + slips), dtype=np.float64)
         told = self._doubted(rows, inverse)
         trust[rows] = told[np.arange(len(rows)), [self.given[row][-1] for row in rows.tolist()]]
         shares = self.before + reach @ (inverse @ (told - self.before[rows]))
