@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from taxonomy.embedding import Vectors
 from taxonomy.graph import find_neighbours, weigh
-from taxonomy.spreading import EDGE_POWER, Inventory
+from taxonomy.spreading import EDGE_POWER, NEIGHBOURS, Inventory
 
 CATEGORIES = 15
 MACRO_STRATEGIES = 4
-NEIGHBOURS = 16  # more than for spreading: without categories the graph has to hold together
 PASSES = 100
 TINY = 1e-9  # prevents 0 / 0 for rows without edges
 
