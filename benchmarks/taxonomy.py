@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import save
+from benchmarks.taxonomy_scale import measure_scale
 from taxonomy.anchors import KnownLabels, build_anchors, get_preset_labels
 from taxonomy.answers import Answers
 from taxonomy.embedding import Embed, Vectors
-from taxonomy.folding import fold_text
+from taxonomy.folding import Folder, fold_text
+from taxonomy.merging import propose_tree
 from taxonomy.queue import rank_questions, weigh_rows
 from taxonomy.replay import CategoryText
 from taxonomy.spreading import UNASSIGNED, Guess, Inventory, decide, fold_inventory, guess
@@ -98,9 +100,11 @@ def score(found: NDArray[np.int64], gold: Gold, among: NDArray[np.bool_] | None 
     }
 
 
-def guided(gold: Gold, known: KnownLabels, embed: Embed) -> tuple[Inventory, Guess]:
+def guided(
+    gold: Gold, known: KnownLabels, embed: Embed, folder: Folder | None = None
+) -> tuple[Inventory, Guess]:
     """Fold, represent, spread."""
-    inventory = fold_inventory(gold.labels, embed, gold.glosses)
+    inventory = fold_inventory(gold.labels, embed, gold.glosses, folder)
     return inventory, guess(inventory, build_anchors(CATEGORIES, known), embed)
 
 
@@ -117,14 +121,18 @@ def measure_guided(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
         "noise_auc": area(first.noise[inventory.row_of], gold.category == GOLD_NOISE),
     }
     details = {f"all_labels_{key}": value for key, value in whole.items()}
-    for name, known in (
-        ("without_table6", get_preset_labels(paper=False)),
-        ("definitions_only", KnownLabels({}, get_preset_labels().background)),
+    for name, known, folder in (
+        ("without_table6", get_preset_labels(paper=False), None),
+        ("definitions_only", KnownLabels({}, get_preset_labels().background), None),
+        ("without_modifiers", get_preset_labels(), Folder()),
     ):
-        placed, other = guided(gold, known, embed)
+        placed, other = guided(gold, known, embed, folder)
         apart = score(decide(other)[placed.row_of], gold)
         details |= {f"guided_{key}_{name}": value for key, value in apart.items()}
     figures["guided_accuracy_without_table6"] = details["guided_accuracy_without_table6"]
+    rows = {inventory.folder(text) for text in build_anchors(CATEGORIES, get_preset_labels()).texts}
+    unseen = np.array([inventory.folder(label) not in rows for label in gold.labels])
+    details["guided_accuracy_not_an_anchor"] = score(found, gold, unseen)["accuracy"]
     strict = hard_slice(gold, _all_texts(get_preset_labels()))
     details["hardest_slice_accuracy"] = score(found, gold, strict)["accuracy"]
     details["hardest_slice_labels"] = float((strict & (gold.category >= 0)).sum())
@@ -133,14 +141,17 @@ def measure_guided(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
     return figures, details
 
 
-def _all_texts(known: KnownLabels):  # type: ignore[no-untyped-def]
+TextsOf = Callable[[CategoryText], Sequence[str]]
+
+
+def _all_texts(known: KnownLabels) -> TextsOf:
     def texts(category: CategoryText) -> list[str]:
         return [category.name, category.definition, *known.by_category[category.key]]
 
     return texts
 
 
-def hard_slice(gold: Gold, texts_of) -> NDArray[np.bool_]:  # type: ignore[no-untyped-def]
+def hard_slice(gold: Gold, texts_of: TextsOf) -> NDArray[np.bool_]:
     """Labels that share no stem (five letters, or all of a shorter word) with those texts."""
     stems = [
         {stem for text in texts_of(category) for stem in stems_of(text)} for category in CATEGORIES
@@ -224,6 +235,22 @@ def measure_reviews(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
     return figures, details
 
 
+def measure_discovery(gold: Gold, embed: Embed) -> tuple[Figures, Figures]:
+    """Fifteen groups without any category given, each taken for its most frequent gold."""
+    inventory = fold_inventory(gold.labels, embed, gold.glosses)
+    group = propose_tree(inventory).group_of[inventory.row_of]
+    counted = gold.category >= 0
+    mapped = np.full(len(group), UNASSIGNED, dtype=np.int64)
+    for number in np.unique(group[counted]):
+        here = group == number
+        mapped[here] = np.bincount(gold.category[here & counted]).argmax()
+    figures = {
+        "discover_accuracy": score(mapped, gold)["accuracy"],
+        "discover_ari": adjusted_rand_index(group[counted], gold.category[counted]) or 0.0,
+    }
+    return figures, {"discover_groups": float(len(np.unique(group)))}
+
+
 def measure_stability(gold: Gold, embed: Embed) -> Figures:
     """Pairwise ARI of runs without a random tenth of the labels, and of shuffled inventories."""
     dropped = [_place_some(gold, embed, seed, 0.9) for seed in range(DROPS)]
@@ -263,16 +290,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = os.environ.get("MRALIGN_BENCH_DATA", ".")
     parser.add_argument("--inventory", type=Path, default=Path(folder) / "open_labels_dev.json")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--without-scale", action="store_true", help="leave out 100,000 labels")
     options = parser.parse_args(arguments)
     gold = read_gold(options.inventory)
     figures: Figures = measure_speed(gold)
     details: Figures = {}
     embed = RememberingEncoder()
-    for measure in (measure_guided, measure_reviews):
+    for measure in (measure_guided, measure_reviews, measure_discovery):
         more, about = measure(gold, embed)
         figures |= more
         details |= about
     figures |= measure_stability(gold, embed)
+    if not options.without_scale:
+        figures |= measure_scale(gold.labels, embed)
     report(figures, details, options.json)
 
 

@@ -12,6 +12,7 @@ from taxonomy.spreading import Guess, Inventory, Probabilities
 LENGTH = 0.25  # in cosine distance: how far an answer reaches
 SLIPS = 0.1  # variance of an answer about what is true of its neighbourhood
 ERROR_RATE = 0.05  # share of answers taken to be wrong before anything is known of them
+KEPT_ROWS = 4096  # up to here all similarities are kept: 64 MiB
 TINY = 1e-9  # prevents 0 / 0
 
 Rows = NDArray[np.int64]
@@ -67,6 +68,7 @@ class Answers:
     error_rate: float = ERROR_RATE
     given: dict[int, list[int]] = field(default_factory=dict)
     _columns: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    _whole: NDArray[np.float32] | None = None
 
     @classmethod
     def start(cls, inventory: Inventory, guess: Guess, error_rate: float = ERROR_RATE) -> Self:
@@ -76,7 +78,7 @@ class Answers:
     @property
     def noise(self) -> int:
         """The answer that says: no category."""
-        return self.before.shape[1] - 1
+        return int(self.before.shape[1]) - 1
 
     def give(self, row: int, answer: int) -> None:
         """Add an answer on a row: the position of a category, or `noise`.
@@ -106,16 +108,27 @@ class Answers:
             return Learned(as_guess(self.before), np.ones(len(self.before)), trust)
         rows = np.array(sorted(self.given), dtype=np.int64)
         reach = np.stack([self._column(row) for row in rows.tolist()], axis=1)
-        inverse = np.linalg.inv(reach[rows] + np.diag(SLIPS / self._counts(rows)))
+        slips = np.diag(SLIPS / self._counts(rows))
+        inverse = np.asarray(np.linalg.inv(reach[rows] + slips), dtype=np.float64)
         told = self._doubted(rows, inverse)
         trust[rows] = told[np.arange(len(rows)), [self.given[row][-1] for row in rows.tolist()]]
         shares = self.before + reach @ (inverse @ (told - self.before[rows]))
         settled = np.einsum("ij,ij->i", reach @ inverse.astype(np.float32), reach)
         return Learned(as_guess(shares, len(rows)), np.clip(1.0 - settled, 0.0, 1.0), trust)
 
+    def similar(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
+        """How like rows are to others; kept whole up to 4,096 rows. Shapes: (n,), (m,) to (n, m)."""
+        if len(self.vectors) > KEPT_ROWS:
+            return similarity(self.vectors[rows], self.vectors[others])
+        if self._whole is None:
+            self._whole = similarity(self.vectors, self.vectors)
+        if len(rows) == len(others) == len(self.vectors):
+            return self._whole
+        return self._whole[np.ix_(rows, others)]
+
     def _column(self, row: int) -> NDArray[np.float32]:
         if row not in self._columns:
-            self._columns[row] = similarity(self.vectors, self.vectors[[row]])[:, 0]
+            self._columns[row] = self.similar(np.arange(len(self.vectors)), np.array([row]))[:, 0]
         return self._columns[row]
 
     def _counts(self, rows: Rows) -> NDArray[np.float64]:

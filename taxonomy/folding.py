@@ -156,9 +156,7 @@ def _better_spellings(
     return [
         other
         for other in candidates
-        if other != word
-        and counts[other] >= TYPO_RATIO * counts[word]
-        and is_slip(word, other)
+        if other != word and counts[other] >= TYPO_RATIO * counts[word] and is_slip(word, other)
     ]
 
 

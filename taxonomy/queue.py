@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taxonomy.answers import Answers, Learned, similarity
+from taxonomy.answers import KEPT_ROWS, Answers, Learned
 from taxonomy.spreading import Probabilities
 
 INSTANCES_SHARE = 0.75  # of what a row weighs: its share of instances; the rest its share of labels
 FLOOR = 0.05  # doubt that even a sure guess deserves
 CANDIDATES = 1024
-LISTENERS = 4096  # rows whose gain from an answer is counted, those with most to gain
+LISTENERS = KEPT_ROWS  # rows whose gain from an answer is counted, those with most to gain
 STOP = 0.0005  # below this share of all put right, another answer no longer pays
 
 Rows = NDArray[np.int64]
@@ -83,9 +83,10 @@ def rank_questions(
     asking[answered] = 1.0 - learned.trust[answered]
     losing = weights.share * doubt
     losing[answered] = weights.share[answered] * asking[answered]
-    candidates = _largest(asking * weights.share, CANDIDATES)
+    few = len(doubt) <= LISTENERS
+    candidates = np.arange(len(doubt)) if few else _largest(asking * weights.share, CANDIDATES)
     listeners = _largest(losing, LISTENERS)
-    reach = similarity(answers.vectors[listeners], answers.vectors[candidates])
+    reach = answers.similar(listeners, candidates)
     gains = asking[candidates] * (losing[listeners] @ reach)
     order = np.lexsort((candidates, -gains))[:limit]
     asked = set(answered.tolist())
