@@ -34,7 +34,7 @@ from taxonomy.payloads import Board, describe
 from taxonomy.replay import Event
 from taxonomy.standing import Standing, stand
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView, by_size, view_categories
+from taxonomy.views import CategoryView, Group, LabelView
 
 __all__ = [
     "AddCategory",
@@ -91,9 +91,9 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
         status=version.status,
         revision=version.revision,
         cluster_run_id=version.cluster_run_id,
-        groups=by_size(views.groups.values()),
-        categories=view_categories(views.state.categories.values(), views.labels.values()),
-        noise=tuple(views.labels[key] for key, anchor in views.state.anchors.items() if not anchor),
+        groups=views.by_size,
+        categories=views.categories,
+        noise=views.noise,
         undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
         redoable=tuple(event for event in newest if event.kind == "undo"),
     )

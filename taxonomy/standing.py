@@ -36,6 +36,7 @@ class Clustering:
     base: Base
     placed: Mapping[str, PlacedLabel]
     keys: Mapping[int, str]
+    finished: bool = True
 
 
 @dataclass(eq=False)
@@ -103,10 +104,8 @@ def _find(session: Session, version: TaxonomyVersion) -> Standing | None:
 
 
 def _keep(session: Session, version: TaxonomyVersion, standing: Standing) -> None:
-    if version.cluster_run_id is not None:
-        run = get_run(session, version.cluster_run_id)
-        if run.status == RunStatus.RUNNING:
-            return
+    if not standing.clustering.finished:
+        return
     with _lock:
         versions = _kept.setdefault(session.get_bind().engine.pool, OrderedDict())
         revisions = versions.setdefault(version.id, OrderedDict())
@@ -148,14 +147,16 @@ def read_clustering(session: Session, cluster_run_id: int | None) -> Clustering:
         return Clustering(Base(), {}, {})
     clusters = {cluster.id: cluster for cluster in list_clusters(session, cluster_run_id)}
     anchors = {cluster_id: f"c{cluster.number}" for cluster_id, cluster in clusters.items()}
-    limit = float(get_run(session, cluster_run_id).parameters.get("nearest_limit", NEAREST_LIMIT))
+    run = get_run(session, cluster_run_id)
+    limit = float(run.parameters.get("nearest_limit", NEAREST_LIMIT))
     labels, placed = [], {}
     for cluster_id, nearest_id, *rest in _memberships(session, cluster_run_id):
         label = PlacedLabel(*rest)
         placed[label.key] = label
         labels.append(_base_label(label, anchors.get(cluster_id), anchors.get(nearest_id), limit))
     base = Base(tuple(map(_base_group, clusters.values())), tuple(labels))
-    return Clustering(base, placed, {label.open_label_id: label.key for label in placed.values()})
+    keys = {label.open_label_id: label.key for label in placed.values()}
+    return Clustering(base, placed, keys, run.status != RunStatus.RUNNING)
 
 
 def _memberships(session: Session, run_id: int) -> list[Any]:

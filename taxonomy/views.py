@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from taxonomy.replay import CategoryText, State
@@ -80,6 +81,23 @@ class Views:
     labels: Mapping[str, LabelView]
     groups: Mapping[str, Group]
 
+    @cached_property
+    def by_size(self) -> tuple[Group, ...]:
+        """The groups by falling count of instances, then by anchor."""
+        groups = self.groups.values()
+        return tuple(sorted(groups, key=lambda group: (-group.instances, group.anchor)))
+
+    @cached_property
+    def categories(self) -> tuple[CategoryView, ...]:
+        """The categories in their order, with their instances."""
+        return view_categories(self.state.categories.values(), self.labels.values())
+
+    @cached_property
+    def noise(self) -> tuple[LabelView, ...]:
+        """The labels that are in no group."""
+        anchors = self.state.anchors.items()
+        return tuple(self.labels[key] for key, anchor in anchors if anchor is None)
+
 
 def view(state: State, placed: Mapping[str, PlacedLabel], before: Views | None = None) -> Views:
     """What a state looks like; what did not change since `before` is taken from there.
@@ -126,11 +144,6 @@ def _label(state: State, label: PlacedLabel) -> LabelView:
         state.category(label.key),
         state.origin(label.key),
     )
-
-
-def by_size(groups: Iterable[Group]) -> tuple[Group, ...]:
-    """The groups by falling count of instances, then by anchor."""
-    return tuple(sorted(groups, key=lambda group: (-group.instances, group.anchor)))
 
 
 def _group(state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]]) -> Group:
@@ -180,9 +193,9 @@ def view_categories(
     categories: Iterable[CategoryText], labels: Iterable[LabelView]
 ) -> tuple[CategoryView, ...]:
     """The categories in their order, with their instances."""
-    counts: Counter[str | None] = Counter()
+    counts: dict[str | None, int] = {}
     for label in labels:
-        counts[label.category] += label.instances
+        counts[label.category] = counts.get(label.category, 0) + label.instances
     return tuple(
         CategoryView(
             text.key,
@@ -192,7 +205,7 @@ def view_categories(
             text.scope_note,
             text.examples,
             position,
-            counts[text.key],
+            counts.get(text.key, 0),
         )
         for position, text in enumerate(categories)
     )
