@@ -78,6 +78,18 @@ class State:
     categories: dict[str, CategoryText] = field(default_factory=dict)
     retired: dict[str, str | None] = field(default_factory=dict)
 
+    def copy(self) -> "State":
+        """The same state, to be changed by itself; what it holds is never changed in place."""
+        return State(
+            dict(self.groups),
+            dict(self.anchors),
+            self.origins,
+            self.instances,
+            dict(self.decided),
+            dict(self.categories),
+            dict(self.retired),
+        )
+
     def category(self, key: str) -> str | None:
         """The category of a label, None where it has none."""
         anchor = self.anchors[key]
@@ -112,11 +124,16 @@ def replay(base: Base, events: Sequence[Event]) -> State:
 
     Identity: `replay(base, events + [undo of e])` is the replay of the events without e.
     """
-    state = _start(base)
+    state = start(base)
     for event in active_events(events):
-        if event.kind in _RULES:
-            _RULES[event.kind](state, event)
+        apply(state, event)
     return state
+
+
+def apply(state: State, event: Event) -> None:
+    """Change a state as an event in force says; kinds that decide nothing change nothing."""
+    if event.kind in _RULES:
+        _RULES[event.kind](state, event)
 
 
 def active_events(events: Iterable[Event]) -> list[Event]:
@@ -132,7 +149,8 @@ def active_events(events: Iterable[Event]) -> list[Event]:
     return active[::-1]
 
 
-def _start(base: Base) -> State:
+def start(base: Base) -> State:
+    """The state before any event."""
     return State(
         groups={
             group.anchor: GroupState(

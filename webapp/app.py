@@ -11,7 +11,6 @@ from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
-from webapp.reviews import Reviews
 from webapp.routes import (
     clusters,
     decisions,
@@ -46,7 +45,6 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.engine = engine
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
-    app.state.reviews = Reviews()
     app.state.matrices = Matrices()
     for screen in SCREENS:
         require_actions(screen.router)

@@ -1,9 +1,7 @@
-"""The state of a review as pages use it: read once a revision, then shared."""
+"""The state of a review as pages use it."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -14,8 +12,6 @@ from store.tables import Run, TaxonomyVersion
 from taxonomy.curation import CategoryView, Group, LabelView, get_review_state
 from webapp.colours import macro_classes
 
-REMEMBERED = 4
-Key = tuple[int, int, str]  # a version, its revision and its status
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 
 
@@ -70,59 +66,20 @@ class Review:
         return next(others, None)
 
 
-class Reviews:
-    """Keeps the newest states, so that a page need not replay the log."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Key, Review] = OrderedDict()
-        self._lock, self._reading = Lock(), Lock()
-
-    def get(self, session: Session, version_id: int) -> Review:
-        """The state of a version now.
-
-        Raises:
-            NotFound: there is no such version.
-        """
-        key = _fingerprint(session, version_id)
-        kept = self._find(key)
-        if kept is not None:
-            return kept
-        with self._reading:  # one reads, the others who ask at the same time wait for it
-            return self._find(key) or self._keep(read_review(session, version_id))
-
-    def _find(self, key: Key) -> Review | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def _keep(self, review: Review) -> Review:
-        with self._lock:
-            self._kept[review.version_id, review.revision, review.status.value] = review
-            while len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
-        return review
-
-
-def _fingerprint(session: Session, version_id: int) -> Key:
-    query = sa.select(col(TaxonomyVersion.revision), col(TaxonomyVersion.status))
-    row = session.execute(query.where(col(TaxonomyVersion.id) == version_id)).first()
-    if row is None:
-        raise NotFound(f"expected a vocabulary with number {version_id}, found none")
-    return version_id, row[0], row[1].value
-
-
 def read_review(session: Session, version_id: int) -> Review:
-    """Replay a version's log."""
+    """The state of a version now.
+
+    Raises:
+        NotFound: there is no such version.
+    """
     state = get_review_state(session, version_id)
-    cluster_run_id, parameters = _cluster_run(session, version_id)
     return Review(
         version_id=version_id,
         name=state.version_name,
         status=state.status,
         revision=state.revision,
-        cluster_run_id=cluster_run_id,
-        label_run_id=parameters.get("label_run"),
+        cluster_run_id=state.cluster_run_id,
+        label_run_id=_label_run(session, state.cluster_run_id),
         groups=state.groups,
         by_anchor={group.anchor: group for group in state.groups},
         categories=state.categories,
@@ -134,14 +91,11 @@ def read_review(session: Session, version_id: int) -> Review:
     )
 
 
-def _cluster_run(session: Session, version_id: int) -> tuple[int | None, Mapping[str, int]]:
-    query = (
-        sa.select(col(Run.id), col(Run.parameters))
-        .join(TaxonomyVersion, col(TaxonomyVersion.cluster_run_id) == col(Run.id))
-        .where(col(TaxonomyVersion.id) == version_id)
-    )
+def _label_run(session: Session, cluster_run_id: int | None) -> int | None:
+    """The run whose labels were clustered."""
+    query = sa.select(col(Run.parameters)).where(col(Run.id) == cluster_run_id)
     row = session.execute(query).first()
-    return (None, {}) if row is None else (row[0], row[1])
+    return None if row is None else row[0].get("label_run")
 
 
 def find_current_version(session: Session) -> int | None:
