@@ -8,6 +8,8 @@ from mralign.database import open_database
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
+    ConfigFile,
+    Given,
     Limit,
     MaxTokens,
     MaxUsd,
@@ -15,7 +17,7 @@ from mralign.endpoint import (
     PriceIn,
     PriceOut,
     Resume,
-    endpoint_settings,
+    chosen_roles,
     spending_cap,
 )
 from mralign.terminal import progress, say, show_table
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.budget import Budget
-    from gateway.settings import ModelSettings
+    from gateway.roles import RoleSettings
     from store.tables import Run
 
 app = typer.Typer(
@@ -49,11 +51,12 @@ def run(
     offline: Offline = False,
     limit: Limit = None,
     resume: Resume = None,
-    concurrency: Concurrency = 8,
+    config: ConfigFile = None,
+    concurrency: Concurrency = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
-    price_in: PriceIn = 0.0,
-    price_out: PriceOut = 0.0,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
 ) -> None:
     """Label every segment of every trace with thinking.
 
@@ -62,14 +65,15 @@ def run(
     --resume. The exit code is 3 where a trace could not be labelled.
     """
     engine = open_database()
-    settings = endpoint_settings(offline, base_url, [model])
-    cap = spending_cap(max_usd, price_in, price_out, max_tokens)
+    given = Given(config, base_url, concurrency, price_in, price_out)
+    roles = chosen_roles(offline, given, {LABELER: {"model": model}}, LABELER)
+    cap = spending_cap(max_usd, max_tokens, roles)
     with progress("label") as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
-        if settings is None:
+        if roles is None:
             finished = _run_offline(engine, job)
         else:
-            finished = _run_model(engine, settings, model, cap, concurrency, job)
+            finished = _run_model(engine, next(iter(roles.values())), cap, job)
     _show_run(engine, finished)
     show_labels(engine, finished.id, 10)
     if finished.status == RunStatus.PARTIAL:
@@ -86,18 +90,16 @@ def _run_offline(engine: "sa.Engine", job: dict[str, Any]) -> "Run":
 
 def _run_model(
     engine: "sa.Engine",
-    settings: "ModelSettings",
-    model: str | None,
+    role: "RoleSettings",
     cap: "Budget",
-    at_once: int,
     job: dict[str, Any],
 ) -> "Run":
     from annotator.endpoint import endpoint_labeler
     from annotator.run import run_labeling
-    from gateway.door import open_door
+    from gateway.door import open_role
 
-    with open_door(engine, model=model, budget=cap, settings=settings) as door:
-        labeler = endpoint_labeler(door.ask, at_once)
+    with open_role(engine, role, cap) as door:
+        labeler = endpoint_labeler(door.ask, role.at_once)
         return run_labeling(
             engine, labeler, model=door.model, prompt_hash=labeler.prompt_hash, **job
         )
