@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.consensus import PanelResult, judged
-from annotator.steps import Adjudicator, Annotator, CategoryView, TraceView
+from annotator.steps import AdjudicationCase, Adjudicator, Annotator, CategoryView, TraceView
 
 Concurrently = Callable[
     [Callable[[TraceView], PanelResult], Sequence[TraceView]],
@@ -31,6 +31,14 @@ class ChatPanel:
             [category.key for category in self.categories],
             lambda cases: self.adjudicator.adjudicate(trace, self.categories, cases),
         )
+
+    def rehearse(self, trace: TraceView) -> PanelResult:
+        """The same where replies are not there yet: the adjudicator is asked of every segment."""
+        result = self.annotate(trace)
+        if result.unanswered and result.adjudication is None:
+            cases = [AdjudicationCase(n, n + 1, (), ()) for n in range(len(trace.segments))]
+            self.adjudicator.adjudicate(trace, self.categories, cases)
+        return result
 
     def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
         """Annotate the traces; each is given once, as it is done."""

@@ -1,6 +1,6 @@
 """Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from annotator.steps import (
     CategoryView,
     ControlledStep,
     LabeledTrace,
+    OpenLabeler,
     TraceView,
 )
 from annotator.work import (
@@ -26,6 +27,7 @@ from annotator.work import (
     status_of,
     stopping_run,
     view_traces,
+    visit,
 )
 from store.annotations import StepRow, add_steps
 from store.engine import reading, transaction
@@ -96,6 +98,25 @@ def run_labeling(
     with stopping_run(engine, run.id, LABELER):
         keep_labels(engine, run, labeler, on_progress)
         return end(engine, run.id, LABELER, run.metrics)
+
+
+def rehearse_labeling(
+    engine: sa.Engine, labeler: OpenLabeler, limit: int | None = None, resume: int | None = None
+) -> int:
+    """Let a labeler that sends nothing see what a run would label; the number of traces."""
+    task = Task(RunKind.LABEL, labeler.name, LABELER, limit, resume)
+    return sum(1 for trace in visit(engine, task) if labeler.label(trace))
+
+
+def rehearse_annotation(
+    engine: sa.Engine,
+    rehearse: Callable[[TraceView], object],
+    limit: int | None = None,
+    resume: int | None = None,
+) -> int:
+    """Let a panel that sends nothing see what a run would annotate; the number of traces."""
+    task = Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume)
+    return sum(1 for trace in visit(engine, task) if rehearse(trace))
 
 
 def keep_labels(

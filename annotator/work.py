@@ -94,6 +94,23 @@ def pending(engine: sa.Engine, run: Run, source: str) -> list[int]:
         return list_pending(session, run.id, source, run.parameters["last_trace_id"])
 
 
+def visit(engine: sa.Engine, task: Task) -> Iterator[TraceView]:
+    """The traces that a run would have to do, without starting or changing one.
+
+    Raises:
+        NotFound: the run to go on does not exist.
+    """
+    with reading(engine) as session:
+        if task.resume is None:
+            left = list_thinking(session, task.limit)
+        else:
+            run = get_run(session, task.resume, task.kind)
+            last = run.parameters["last_trace_id"]
+            left = list_pending(session, run.id, task.source, last)
+    for batch in batches(engine, left):
+        yield from batch
+
+
 def batches(engine: sa.Engine, trace_ids: Sequence[int]) -> Iterator[list[TraceView]]:
     """The traces as labelers see them, some at a time, so that memory stays flat."""
     for start in range(0, len(trace_ids), TRACES_A_BATCH):

@@ -68,9 +68,7 @@ class Door:
             BudgetSpent: the request could pass the cap.
             EndpointUnusable: no request will succeed.
         """
-        request = ChatRequest(
-            self.model, messages, schema, self.temperature, self.max_tokens * stretch, self.seed
-        )
+        request = self.request(messages, schema, stretch)
         key = request_hash(request)
         with self._alone(key):
             kept = find_reply(self.engine, key)
@@ -82,6 +80,13 @@ class Door:
             except ChatFault as fault:
                 return Answer("", key, trouble=str(fault), failed=True)
         return answered(reply, key, request.max_tokens, cost_usd=self._cost_usd(reply))
+
+    def request(
+        self, messages: Messages, schema: Mapping[str, Any] | None = None, stretch: int = 1
+    ) -> ChatRequest:
+        """What would be sent."""
+        room = self.max_tokens * stretch
+        return ChatRequest(self.model, messages, schema, self.temperature, room, self.seed)
 
     def _send(self, request: ChatRequest, key: str) -> ChatReply:
         with self.budget.reserve(request, self.prices) as held:

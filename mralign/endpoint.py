@@ -1,17 +1,21 @@
 """Which language model a command asks, if any, and what it may spend there."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mralign.terminal import say
+from mralign.terminal import Advance, duration, progress, say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
     from gateway.budget import Budget
+    from gateway.door import Door
+    from gateway.forecast import Forecast, Rehearsal
     from gateway.roles import Layer, Role, RoleSettings, Settings
 
 ConfigFile = Annotated[
@@ -27,6 +31,9 @@ Resume = Annotated[
 ]
 Concurrency = Annotated[
     int | None, typer.Option(min=1, max=256, help="Requests at once; else the role's, or 8.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Send nothing: show requests, tokens, cost and time.")
 ]
 MaxUsd = Annotated[
     float | None, typer.Option(min=0.0, help="Stop before this is spent; needs the two prices.")
@@ -136,3 +143,57 @@ def spending_cap(
             "the cap would never be reached"
         )
     return Budget(max_tokens, max_usd)
+
+
+def rehearsal(door: "Door", role: "RoleSettings") -> "Rehearsal":
+    """What stands for the door of a role in a dry run."""
+    from gateway.forecast import Rehearsal
+
+    return Rehearsal(door, role.at_once, role.requests_per_minute, role.tokens_per_minute)
+
+
+def show_forecasts(traces: int, forecasts: "Mapping[str, Forecast]") -> None:
+    """What a run would send; its roles work side by side, so the slowest sets the time."""
+    every = list(forecasts.values())
+    show_table(
+        ("role", "model", "requests", "kept", "prompt tokens", "reply tokens", "USD", "at most"),
+        [(role, f.model, f.requests, f.kept, f.prompt_tokens, f.reply_tokens, f.cost_usd,
+          f.most_usd) for role, f in forecasts.items()],
+        title=f"dry run over {traces:,} traces; nothing was sent",
+    )  # fmt: skip
+    tokens = sum(f.prompt_tokens + f.reply_tokens for f in every)
+    say(
+        f"{sum(f.requests for f in every):,} requests, about {tokens:,} tokens and "
+        f"{sum(f.cost_usd for f in every):.4f} USD (at most {sum(f.most_usd for f in every):.4f} "
+        f"before second tries), about {duration(max(f.seconds for f in every))}"
+    )
+
+
+def report_spend(cap: "Budget", seconds: float) -> None:
+    """The last word of a run: what was sent, what failed, what was there already."""
+    spend = cap.spend
+    if spend.requests or spend.faults or spend.kept:
+        say(
+            f"{spend.requests:,} replies paid for, {spend.kept:,} kept ones used, "
+            f"{spend.faults:,} attempts failed, {spend.tokens:,} tokens, "
+            f"{spend.cost_usd:.4f} USD, {duration(seconds)}"
+        )
+
+
+@contextmanager
+def watched(stage: str, cap: "Budget") -> "Iterator[Advance]":
+    """Progress with spend, rate and errors, and the summary at the end, error or not."""
+    began = time.monotonic()
+
+    def note() -> str:
+        spend, passed = cap.spend, max(time.monotonic() - began, 1e-9)
+        return (
+            f"{spend.requests:,} replies, {spend.requests / passed:.1f}/s, "
+            f"{spend.cost_usd:.4f} USD, {spend.faults:,} errors"
+        )
+
+    try:
+        with progress(stage, note) as advance:
+            yield advance
+    finally:
+        report_spend(cap, time.monotonic() - began)

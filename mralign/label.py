@@ -1,5 +1,6 @@
 """`mralign label`: open labels for every segment, and what a run gave."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from mralign.endpoint import (
     BaseUrl,
     Concurrency,
     ConfigFile,
+    DryRun,
     Given,
     Limit,
     MaxTokens,
@@ -18,9 +20,12 @@ from mralign.endpoint import (
     PriceOut,
     Resume,
     chosen_roles,
+    rehearsal,
+    show_forecasts,
     spending_cap,
+    watched,
 )
-from mralign.terminal import progress, say, show_table
+from mralign.terminal import say, show_table
 from store.engine import reading
 from store.items import count_items
 from store.labels import list_inventory
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.budget import Budget
-    from gateway.roles import RoleSettings
+    from gateway.roles import Role, RoleSettings
     from store.tables import Run
 
 app = typer.Typer(
@@ -51,6 +56,7 @@ def run(
     offline: Offline = False,
     limit: Limit = None,
     resume: Resume = None,
+    dry_run: DryRun = False,
     config: ConfigFile = None,
     concurrency: Concurrency = None,
     max_usd: MaxUsd = None,
@@ -68,7 +74,10 @@ def run(
     given = Given(config, base_url, concurrency, price_in, price_out)
     roles = chosen_roles(offline, given, {LABELER: {"model": model}}, LABELER)
     cap = spending_cap(max_usd, max_tokens, roles)
-    with progress("label") as advance:
+    if dry_run:
+        rehearse(engine, roles, cap, limit, resume)
+        return
+    with watched("label", cap) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, job)
@@ -78,6 +87,28 @@ def run(
     show_labels(engine, finished.id, 10)
     if finished.status == RunStatus.PARTIAL:
         raise typer.Exit(PARTIAL_EXIT)
+
+
+def rehearse(
+    engine: "sa.Engine",
+    roles: "Mapping[Role, RoleSettings] | None",
+    cap: "Budget",
+    limit: int | None,
+    resume: int | None,
+) -> None:
+    """Show what a run would send."""
+    from annotator.endpoint import endpoint_labeler
+    from annotator.run import rehearse_labeling
+    from gateway.door import open_role
+
+    if roles is None:
+        say("Offline nothing is sent.")
+        return
+    role = next(iter(roles.values()))
+    with open_role(engine, role, cap) as door:
+        stand_in = rehearsal(door, role)
+        traces = rehearse_labeling(engine, endpoint_labeler(stand_in.ask), limit, resume)
+    show_forecasts(traces, {LABELER: stand_in.forecast()})
 
 
 def _run_offline(engine: "sa.Engine", job: dict[str, Any]) -> "Run":
