@@ -1,13 +1,13 @@
 """Two annotators and an adjudicator that are asked a trace at a time, some traces at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.consensus import PanelResult, judged
 from annotator.steps import AdjudicationCase, Adjudicator, Annotator, CategoryView, TraceView
 
 Concurrently = Callable[
-    [Callable[[TraceView], PanelResult], Sequence[TraceView]],
+    [Callable[[TraceView], PanelResult], Iterable[TraceView]],
     Iterator[tuple[TraceView, PanelResult]],
 ]
 
@@ -42,4 +42,10 @@ class ChatPanel:
 
     def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
         """Annotate the traces; each is given once, as it is done."""
+        return self.annotate_stream(traces)
+
+    def annotate_stream(
+        self, traces: Iterable[TraceView]
+    ) -> Iterator[tuple[TraceView, PanelResult]]:
+        """The same for traces without an end: they are drawn as they are needed."""
         return self.concurrently(self.annotate, traces)

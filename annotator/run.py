@@ -23,6 +23,7 @@ from annotator.work import (
     begin,
     detail_of,
     end,
+    in_batches,
     keep_all,
     status_of,
     stopping_run,
@@ -105,7 +106,11 @@ def rehearse_labeling(
 ) -> int:
     """Let a labeler that sends nothing see what a run would label; the number of traces."""
     task = Task(RunKind.LABEL, labeler.name, LABELER, limit, resume)
-    return sum(1 for trace in visit(engine, task) if labeler.label(trace))
+    done = 0
+    for trace in visit(engine, task):
+        labeler.label(trace)
+        done += 1
+    return done
 
 
 def rehearse_annotation(
@@ -116,7 +121,11 @@ def rehearse_annotation(
 ) -> int:
     """Let a panel that sends nothing see what a run would annotate; the number of traces."""
     task = Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume)
-    return sum(1 for trace in visit(engine, task) if rehearse(trace))
+    done = 0
+    for trace in visit(engine, task):
+        rehearse(trace)
+        done += 1
+    return done
 
 
 def keep_labels(
@@ -133,7 +142,8 @@ def keep_labels(
         if result.invalid is None:
             add_instances(session, list(instance_rows(session, run.id, trace, result)))
 
-    keep_all(engine, run, LABELER, labeler.label_all, keep, on_progress)
+    stream = getattr(labeler, "label_stream", None) or in_batches(labeler.label_all)
+    keep_all(engine, run, LABELER, stream, keep, on_progress)
 
 
 def instance_rows(
@@ -201,8 +211,9 @@ def run_annotation(
     run = begin(engine, task)
     with stopping_run(engine, run.id, CONSENSUS):
         metrics = _fitted(engine, run, panel)
+        stream = getattr(panel, "annotate_stream", None) or in_batches(panel.annotate_all)
         keep_all(
-            engine, run, CONSENSUS, panel.annotate_all,
+            engine, run, CONSENSUS, stream,
             lambda session, trace, result: _keep_panel(session, run.id, trace, result, vocabulary),
             on_progress,
         )  # fmt: skip

@@ -14,9 +14,12 @@ from gateway.chat import OpenAIChat
 from gateway.exchange import Chat, ChatReply, ChatRequest, Messages
 from gateway.faults import ChatFault, TransientFault
 from gateway.limits import Retries
+from gateway.pacing import Pace
 from gateway.roles import RoleSettings
 from gateway.settings import ModelSettings, find_secret, model_settings
 from store.errors import InvalidInput
+
+UNPACED = 256  # more than anybody asks at once
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Door:
     budget: Budget = field(default_factory=Budget)
     retries: Retries = field(default_factory=Retries)
     prices: Prices | None = None  # the model's own; else the budget's
+    pace: Pace = field(default_factory=lambda: Pace(UNPACED))
     _asking: dict[str, tuple[threading.Lock, int]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -91,10 +95,14 @@ class Door:
     def _send(self, request: ChatRequest, key: str) -> ChatReply:
         with self.budget.reserve(request, self.prices) as held:
             try:
-                reply = as_kept(with_usage(self.chat(request), request))
+                with self.pace.slot(held.prompt_tokens):
+                    reply = as_kept(with_usage(self.chat(request), request))
             except TransientFault as fault:
                 held.billed = fault.billed
+                if fault.crowded:
+                    self.pace.crowded()
                 raise
+            self.pace.succeeded()
             held.reply = reply
             keep_reply(self.engine, key, request, reply, self._cost_usd(reply))
         return reply
@@ -171,9 +179,11 @@ def role_has_endpoint(role: RoleSettings) -> bool:
 
 @contextmanager
 def open_role(
-    engine: sa.Engine, role: RoleSettings, budget: Budget | None = None
+    engine: sa.Engine, role: RoleSettings, budget: Budget | None = None, pace: Pace | None = None
 ) -> Iterator[Door]:
     """A door to the model of a role; nothing is sent before the first question.
+
+    Roles that ask one model of one endpoint should share their `pace`.
 
     Raises:
         InvalidInput: the role has no endpoint or no model.
@@ -189,11 +199,14 @@ def open_role(
             "`mralign models show` lists what is in force"
         )
     key = secret.get_secret_value() if secret else None
-    chat = OpenAIChat(api_key=key, base_url=role.base_url, timeout_s=role.timeout_s)
+    pace = pace or Pace(role.at_once, role.requests_per_minute, role.tokens_per_minute)
+    chat = OpenAIChat(
+        api_key=key, base_url=role.base_url, timeout_s=role.timeout_s, on_headers=pace.observe
+    )
     try:
         yield Door(
             engine, chat, role.model, role.temperature, role.max_tokens, role.seed,
-            budget=budget or Budget(), prices=role.prices,
+            budget=budget or Budget(), prices=role.prices, pace=pace,
         )  # fmt: skip
     finally:
         chat.close()

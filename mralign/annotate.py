@@ -170,8 +170,8 @@ def rehearse(
         return
     with open_doors(engine, roles, cap) as doors:
         each = [rehearsal(d, r) for d, r in zip(doors, roles.values(), strict=True)]
-        asks = [stand_in.ask for stand_in in each]
-        panel = endpoint_panel(*asks, categories=vocabulary.categories)
+        a, b, judge = (stand_in.ask for stand_in in each)
+        panel = endpoint_panel(a, b, judge, vocabulary.categories)
         traces = rehearse_annotation(engine, panel.rehearse, limit, resume)
     show_forecasts(traces, {r: e.forecast() for r, e in zip(roles, each, strict=True)})
 
