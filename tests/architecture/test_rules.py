@@ -16,8 +16,14 @@ IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions", "standing"},
     "alignment": {
-        "run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run",
-    },  # fmt: skip
+        "run",
+        "intake",
+        "corpus",
+        "lineage",
+        "origins",
+        "training_run",
+        "evaluation_run",
+    },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
