@@ -117,7 +117,7 @@ class Answers:
         return Learned(as_guess(shares, len(rows)), np.clip(1.0 - settled, 0.0, 1.0), trust)
 
     def similar(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
-        """How like rows are to others; kept whole up to 4,096 rows. Shapes: (n,), (m,) to (n, m)."""
+        """How like rows are to others; all kept up to 4,096 rows. Shapes: (n,), (m,) to (n, m)."""
         if len(self.vectors) > KEPT_ROWS:
             return similarity(self.vectors[rows], self.vectors[others])
         if self._whole is None:
