@@ -24,6 +24,7 @@ from taxonomy.decisions import (
     EditCategory,
     MarkNoise,
     Merge,
+    Remark,
     Rename,
     RetireCategory,
     Split,
@@ -34,7 +35,7 @@ from taxonomy.payloads import Board, describe
 from taxonomy.replay import Event
 from taxonomy.standing import Standing, stand
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView
+from taxonomy.views import CategoryView, Group, LabelView, Progress
 
 __all__ = [
     "AddCategory",
@@ -46,6 +47,8 @@ __all__ = [
     "LabelView",
     "MarkNoise",
     "Merge",
+    "Progress",
+    "Remark",
     "Rename",
     "RetireCategory",
     "ReviewState",
@@ -72,6 +75,7 @@ class ReviewState:
     groups: tuple[Group, ...]
     categories: tuple[CategoryView, ...]
     noise: tuple[LabelView, ...]
+    progress: Progress
     undoable: tuple[Event, ...]
     redoable: tuple[Event, ...]
 
@@ -94,6 +98,7 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
         groups=views.by_size,
         categories=views.categories,
         noise=views.noise,
+        progress=views.progress,
         undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
         redoable=tuple(event for event in newest if event.kind == "undo"),
     )

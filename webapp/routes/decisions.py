@@ -7,7 +7,17 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading, transaction
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, Decision, MarkNoise, Merge, Rename, Split, decide, undo
+from taxonomy.curation import (
+    Assign,
+    Decision,
+    MarkNoise,
+    Merge,
+    Remark,
+    Rename,
+    Split,
+    decide,
+    undo,
+)
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
 
@@ -84,6 +94,14 @@ def mark_noise(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
     return back(visit, version_id, anchor, take(visit, version_id, decision))
 
 
+@router.post("/clusters/{anchor}/remark", dependencies=[reviewing])
+def remark(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Flag the cluster for a curator, skip it, or comment on it; the first two go on."""
+    kind = visit.form.token("kind")
+    done = take(visit, version_id, Remark(anchor, kind, visit.form.text("text")))
+    return back(visit, version_id, anchor, done, advance=kind != "comment")
+
+
 @router.post("/noise/assign", dependencies=[reviewing])
 def assign_labels(visit: Visiting, version_id: RowId) -> Response:
     """Put the ticked labels in a category."""
@@ -111,7 +129,7 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", ""):
+    if place in ("history", "noise", "queue", "board", ""):
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)
