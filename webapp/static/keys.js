@@ -31,7 +31,8 @@ function focusFirst(element) {
 }
 
 function moveRow(step) {
-  const links = [...document.querySelectorAll("[data-rows] :is(tbody th a, a[data-row])")];
+  const all = [...document.querySelectorAll("[data-rows] :is(tbody th a, a[data-row])")];
+  const links = all.filter((link) => link.checkVisibility());
   if (!links.length) return false;
   const at = links.indexOf(document.activeElement);
   const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
