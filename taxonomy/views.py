@@ -129,20 +129,23 @@ def view(state: State, placed: Mapping[str, PlacedLabel], before: Views | None =
     else:
         leaning = _differing(before.state.groups, state.groups)
         changed = _changed_labels(before.state, state, leaning)
-    labels = {
-        **before.labels,
-        **{key: _label(state, placed[key]) for key in placed if key in changed},
-    }
+    order = changed if before.labels else placed  # what is there keeps its place
+    labels = {**before.labels, **{key: _label(state, placed[key]) for key in order}}
     touched = leaning | {before.state.anchors[key] for key in changed}
     touched |= {state.anchors[key] for key in changed}
-    members: defaultdict[str, list[str]] = defaultdict(list)
-    for key, anchor in state.anchors.items():
-        if anchor is not None and anchor in touched:
-            members[anchor].append(key)
+    members = _members(state, touched)
     groups = {anchor: group for anchor, group in before.groups.items() if anchor not in touched}
     for anchor, keys in members.items():
         groups[anchor] = _group(state, anchor, [(placed[key], labels[key]) for key in keys])
     return Views(state, labels, groups)
+
+
+def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for key, anchor in state.anchors.items():
+        if anchor is not None and anchor in touched:
+            members[anchor].append(key)
+    return members
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -60,9 +60,14 @@ class Review:
             )
         return self.by_anchor[anchor]
 
-    def next_unreviewed(self, anchor: str | None) -> Group | None:
+    def next_unreviewed(self, anchor: str) -> Group | None:
         """The cluster to look at after this one: the most urgent of the others."""
-        return next((one.group for one in self.waiting if one.group.anchor != anchor), None)
+        return next_waiting(self.waiting, anchor)
+
+
+def next_waiting(waiting: Sequence[Waiting], anchor: str) -> Group | None:
+    """The first that waits and is not the one that is looked at."""
+    return next((one.group for one in waiting if one.group.anchor != anchor), None)
 
 
 def read_review(session: Session, version_id: int) -> Review:
