@@ -83,6 +83,8 @@ def pages(seeded: Seeded) -> list[str]:
     version = f"/versions/{seeded.version_id}"
     return [
         "/",
+        f"{version}/queue",
+        f"{version}/board",
         f"{version}/clusters",
         f"{version}/clusters?sort=cohesion&page=2",
         *(f"{version}/clusters/c{number}" for number in (0, 11, 42, 79)),
@@ -102,6 +104,7 @@ def filters(seeded: Seeded) -> list[str]:
     return [
         f"{version}/clusters?q=checking",
         f"{version}/clusters?q=restating+doubting&show=unreviewed",
+        f"{version}/queue?q=tracing",
         "/traces?q=step+by+step",
         "/traces?q=number+8",
     ]

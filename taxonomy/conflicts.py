@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from taxonomy.decisions import REMARKS
 from taxonomy.replay import Event
 
 Touched = frozenset[tuple[str, str]]
 
 
 def touched(kind: str, payload: Mapping[str, Any]) -> Touched:
-    """The labels and categories that a decision changes."""
+    """The labels and categories that a decision changes; a remark changes none."""
+    if kind in REMARKS:
+        return frozenset()
     if kind in ("add_category", "edit_category", "retire_category"):
         named = {payload["key"], payload.get("into")}
         return frozenset(("category", key) for key in named if key is not None)

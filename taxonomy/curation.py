@@ -24,6 +24,7 @@ from taxonomy.decisions import (
     EditCategory,
     MarkNoise,
     Merge,
+    Remark,
     Rename,
     RetireCategory,
     Split,
@@ -34,7 +35,7 @@ from taxonomy.payloads import Board, describe
 from taxonomy.replay import Event
 from taxonomy.standing import Standing, stand
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView
+from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
 
 __all__ = [
     "AddCategory",
@@ -46,6 +47,8 @@ __all__ = [
     "LabelView",
     "MarkNoise",
     "Merge",
+    "Progress",
+    "Remark",
     "Rename",
     "RetireCategory",
     "ReviewState",
@@ -60,7 +63,7 @@ __all__ = [
 class ReviewState:
     """A version as its events in force leave it.
 
-    `noise` holds the labels that are in no group. `undoable` are the decisions in force and
+    `undoable` are the decisions in force and
     `redoable` the undos in force, newest first.
     """
 
@@ -69,11 +72,29 @@ class ReviewState:
     status: VersionStatus
     revision: int
     cluster_run_id: int | None
-    groups: tuple[Group, ...]
-    categories: tuple[CategoryView, ...]
-    noise: tuple[LabelView, ...]
+    views: Views
     undoable: tuple[Event, ...]
     redoable: tuple[Event, ...]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that hold labels, by falling count of instances."""
+        return self.views.by_size
+
+    @property
+    def categories(self) -> tuple[CategoryView, ...]:
+        """The categories in their order, with their instances."""
+        return self.views.categories
+
+    @property
+    def noise(self) -> tuple[LabelView, ...]:
+        """The labels that are in no group."""
+        return self.views.noise
+
+    @property
+    def progress(self) -> Progress:
+        """How much a person has decided."""
+        return self.views.progress
 
 
 def get_review_state(session: Session, version_id: int) -> ReviewState:
@@ -84,16 +105,14 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
     """
     version = get_version(session, version_id)
     standing = stand(session, version)
-    views, newest = standing.views, standing.in_force[::-1]
+    newest = standing.in_force[::-1]
     return ReviewState(
         version_id=version.id,
         version_name=version.name,
         status=version.status,
         revision=version.revision,
         cluster_run_id=version.cluster_run_id,
-        groups=views.by_size,
-        categories=views.categories,
-        noise=views.noise,
+        views=standing.views,
         undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
         redoable=tuple(event for event in newest if event.kind == "undo"),
     )

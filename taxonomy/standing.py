@@ -67,12 +67,16 @@ class Standing:
     def advanced(self, events: list[Event], revision: int) -> "Standing":
         """After further events of its own."""
         own = (*self.own, *events)
+        if any(event.undoes is not None for event in events):
+            in_force = tuple(active_events(own))
+        else:
+            in_force = (*self.in_force, *events)
         return Standing(
             revision,
             self.clustering,
             self.timeline.extended(events),
             own,
-            tuple(active_events(own)),
+            in_force,
             None,
             self._views or self._before,
         )

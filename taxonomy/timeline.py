@@ -31,6 +31,7 @@ class Timeline:
 
     def extended(self, new: Iterable[Event]) -> "Timeline":
         """With further events, which are younger than those that are here."""
+        new = tuple(new)
         events = (*self.events, *new)
         if len(events) == len(self.events):
             return self
@@ -39,7 +40,10 @@ class Timeline:
         done, before = kept[-1]
         if first == len(self.events):
             done, before = first, self.state
-        state, active = before.copy(), {event.id for event in active_events(events)}
+        state = before.copy()
+        # Without an undo all that is new is in force, and the whole log need not be searched.
+        simple = done == len(self.events) and all(event.undoes is None for event in new)
+        active = {event.id for event in (new if simple else active_events(events))}
         for count, event in enumerate(events[done:], done + 1):
             if event.id in active:
                 apply(state, event)

@@ -43,7 +43,8 @@ class Group:
 
     `category` is the one of most instances; `cohesion` is the mean cosine of its clustered labels
     to the centre that the clustering gave them; `reviewed` says that a person decided the category
-    of most instances.
+    of most instances; `probability` is the mean strength of membership over its instances. `flag`
+    and `skip` are the newest such events, `comments` all of them.
     """
 
     anchor: str
@@ -57,6 +58,10 @@ class Group:
     reviewed: bool
     x: float
     y: float
+    probability: float = 1.0
+    flag: int = 0
+    skip: int = 0
+    comments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,16 @@ class CategoryView:
     examples: tuple[str, ...]
     position: int
     instances: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much a person has decided, of how much there is."""
+
+    labels: int
+    all_labels: int
+    instances: int
+    all_instances: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,11 @@ class Views:
         return view_categories(self.state.categories.values(), self.labels.values())
 
     @cached_property
+    def progress(self) -> Progress:
+        """How much of the labels and instances a person has decided."""
+        return count_progress(self.labels.values())
+
+    @cached_property
     def noise(self) -> tuple[LabelView, ...]:
         """The labels that are in no group."""
         anchors = self.state.anchors.items()
@@ -109,20 +129,23 @@ def view(state: State, placed: Mapping[str, PlacedLabel], before: Views | None =
     else:
         leaning = _differing(before.state.groups, state.groups)
         changed = _changed_labels(before.state, state, leaning)
-    labels = {
-        **before.labels,
-        **{key: _label(state, placed[key]) for key in placed if key in changed},
-    }
+    order = changed if before.labels else placed  # what is there keeps its place
+    labels = {**before.labels, **{key: _label(state, placed[key]) for key in order}}
     touched = leaning | {before.state.anchors[key] for key in changed}
     touched |= {state.anchors[key] for key in changed}
-    members: defaultdict[str, list[str]] = defaultdict(list)
-    for key, anchor in state.anchors.items():
-        if anchor is not None and anchor in touched:
-            members[anchor].append(key)
+    members = _members(state, touched)
     groups = {anchor: group for anchor, group in before.groups.items() if anchor not in touched}
     for anchor, keys in members.items():
         groups[anchor] = _group(state, anchor, [(placed[key], labels[key]) for key in keys])
     return Views(state, labels, groups)
+
+
+def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for key, anchor in state.anchors.items():
+        if anchor is not None and anchor in touched:
+            members[anchor].append(key)
+    return members
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
@@ -131,6 +154,7 @@ def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
 
 def _changed_labels(before: State, after: State, leaning: set[str]) -> set[str]:
     changed = _differing(before.anchors, after.anchors) | _differing(before.decided, after.decided)
+    changed |= _differing(before.marks, after.marks)
     return changed | {key for key, anchor in after.anchors.items() if anchor in leaning}
 
 
@@ -152,6 +176,7 @@ def _group(state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]]
     instances = sum(label.instances for label in labels)
     decided = sum(label.instances for label in labels if label.origin == "reviewed")
     proposed = described.proposed_category
+    marks = [state.marks[label.key] for label in labels if label.key in state.marks]
     return Group(
         anchor=anchor,
         name=described.name,
@@ -164,6 +189,10 @@ def _group(state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]]
         reviewed=2 * decided > instances,
         x=_weighted(((place.x, place.instances) for place, _ in pairs)),
         y=_weighted(((place.y, place.instances) for place, _ in pairs)),
+        probability=_weighted(((place.probability, place.instances) for place, _ in pairs)),
+        flag=max((mark.flag for mark in marks), default=0),
+        skip=max((mark.skip for mark in marks), default=0),
+        comments=tuple(sorted({number for mark in marks for number in mark.comments})),
     )
 
 
@@ -187,6 +216,18 @@ def _weighted(pairs: Iterable[tuple[float, int]]) -> float:
     if total == 0:
         return sum(value for value, _ in listed) / len(listed)
     return sum(value * weight for value, weight in listed) / total
+
+
+def count_progress(labels: Iterable[LabelView]) -> Progress:
+    """The labels, and their instances, whose category a person decided."""
+    listed = list(labels)
+    decided = [label for label in listed if label.origin == "reviewed"]
+    return Progress(
+        len(decided),
+        len(listed),
+        sum(label.instances for label in decided),
+        sum(label.instances for label in listed),
+    )
 
 
 def view_categories(

@@ -12,10 +12,12 @@ from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
 from webapp.routes import (
+    board,
     clusters,
     decisions,
     health,
     overview,
+    queue,
     runs,
     sign_in,
     traces,
@@ -31,6 +33,8 @@ SCREENS = (
     versions,
     clusters,
     decisions,
+    queue,
+    board,
     vocabulary,
     traces,
     transitions,

@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView, Group, LabelView, get_review_state
+from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
+from taxonomy.priority import Waiting, line_up
 from webapp.colours import macro_classes
 
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
@@ -30,6 +31,8 @@ class Review:
     categories: Sequence[CategoryView]
     by_key: Mapping[str, CategoryView]
     noise: Sequence[LabelView]
+    progress: Progress
+    waiting: Sequence[Waiting]
     colours: Mapping[str, str]
     undoable: frozenset[int]
     redoable: frozenset[int]
@@ -57,13 +60,14 @@ class Review:
             )
         return self.by_anchor[anchor]
 
-    def next_unreviewed(self, anchor: str | None) -> Group | None:
-        """The cluster to look at after this one: the largest unreviewed below it, else at all."""
-        order = [group.anchor for group in self.groups]
-        start = order.index(anchor) + 1 if anchor is not None and anchor in order else 0
-        turned = [*self.groups[start:], *self.groups[:start]]
-        others = (group for group in turned if not group.reviewed and group.anchor != anchor)
-        return next(others, None)
+    def next_unreviewed(self, anchor: str) -> Group | None:
+        """The cluster to look at after this one: the most urgent of the others."""
+        return next_waiting(self.waiting, anchor)
+
+
+def next_waiting(waiting: Sequence[Waiting], anchor: str) -> Group | None:
+    """The first that waits and is not the one that is looked at."""
+    return next((one.group for one in waiting if one.group.anchor != anchor), None)
 
 
 def read_review(session: Session, version_id: int) -> Review:
@@ -85,6 +89,8 @@ def read_review(session: Session, version_id: int) -> Review:
         categories=state.categories,
         by_key={category.key: category for category in state.categories},
         noise=state.noise,
+        progress=state.progress,
+        waiting=line_up(state.groups),
         colours=macro_classes(category.macro_strategy for category in state.categories),
         undoable=frozenset(event.id for event in state.undoable),
         redoable=frozenset(event.id for event in state.redoable),

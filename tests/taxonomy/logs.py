@@ -50,6 +50,10 @@ payloads: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
     st.tuples(
         st.just("assign"), st.fixed_dictionaries({"labels": keys_named, "category": category})
     ),
+    st.tuples(
+        st.sampled_from(["flag", "skip", "comment"]),
+        st.fixed_dictionaries({"labels": keys_named, "text": name}),
+    ),
     st.tuples(st.just("mark_noise"), st.fixed_dictionaries({"labels": keys_named})),
     st.tuples(
         st.just("add_category"),
