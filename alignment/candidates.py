@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 TOKENS_A_WORD = 1.39  # what Qwen3's tokenizer spends on English thinking, as measured
@@ -38,6 +38,14 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Why a trace is left out: a reason that many share, and what is its own."""
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class LengthFilter:
     """Open intervals for the length of a thinking part. Source: 3.1.1 of arXiv 2510.24794v2."""
 
@@ -46,15 +54,19 @@ class LengthFilter:
     above_tokens: int = 450
     below_tokens: int = 1_000
 
-    def find_fault(self, size: Size) -> str | None:
+    def find_fault(self, size: Size) -> Fault | None:
         """Why a thinking part of this size is outside, or None if it is inside."""
-        if not self.above_segments < size.segments < self.below_segments:
-            between = f"more than {self.above_segments} and fewer than {self.below_segments}"
-            return f"{size.segments} segments, expected {between}"
-        if not self.above_tokens < size.tokens < self.below_tokens:
-            between = f"more than {self.above_tokens} and fewer than {self.below_tokens}"
-            return f"{size.tokens} tokens, expected {between}"
+        return _outside(
+            size.segments, self.above_segments, self.below_segments, "segments"
+        ) or _outside(size.tokens, self.above_tokens, self.below_tokens, "tokens")
+
+
+def _outside(count: int, above: int, below: int, what: str) -> Fault | None:
+    if above < count < below:
         return None
+    size = "few" if count <= above else "many"
+    wanted = f"expected more than {above} and fewer than {below}"
+    return Fault(f"too {size} {what}", f"{count} {what}, {wanted}")
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Candidate:
     polarity: PolarityName
     question_key: str
     size: Size
-    length_fault: str | None  # why it is outside the length filter; None inside
+    length_fault: Fault | None  # why it is outside the length filter; None inside
 
 
 @dataclass(frozen=True)
@@ -79,11 +91,21 @@ class FunnelStep:
 
 @dataclass(frozen=True)
 class Drop:
-    """A trace that a step dropped, and why."""
+    """A trace that a step dropped, and why: a reason that many share, and what is its own."""
 
     trace_id: str
     step: str
     reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class DropCount:
+    """How many traces a step dropped for one reason."""
+
+    step: str
+    reason: str
+    traces: int
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,13 @@ class Funnel:
 
     steps: tuple[FunnelStep, ...]
     drops: tuple[Drop, ...]
+
+    def reasons(self) -> tuple[DropCount, ...]:
+        """The drops counted by step and reason, in the order of the steps, the commonest first."""
+        counts = Counter((drop.step, drop.reason) for drop in self.drops)
+        places = {step: place for place, step in enumerate(dict.fromkeys(s for s, _ in counts))}
+        found = [DropCount(*key, traces) for key, traces in counts.items()]
+        return tuple(sorted(found, key=lambda one: (places[one.step], -one.traces, one.reason)))
 
 
 @dataclass(frozen=True)
@@ -147,7 +176,7 @@ def select(
     distinct = _one_a_question(sized, drops)
     inside = [one for one in distinct if one.length_fault is None]
     drops += [
-        Drop(one.draw.trace_id, "inside the length filter", one.length_fault)
+        Drop(one.draw.trace_id, "inside the length filter", *astuple(one.length_fault))
         for one in distinct
         if one.length_fault is not None
     ]
@@ -211,7 +240,8 @@ def _one_a_question(candidates: Sequence[Candidate], drops: list[Drop]) -> list[
     for one in candidates:
         if chosen[one.question_key] is not one:
             kept = chosen[one.question_key].draw.trace_id
-            drops.append(Drop(one.draw.trace_id, "deduplicated", f"{kept} stands for its question"))
+            reason = "another trace stands for its question"
+            drops.append(Drop(one.draw.trace_id, "deduplicated", reason, kept))
     return list(chosen.values())
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,6 +99,23 @@ class Differences:
         places = [(int(row), int(column)) for row, column in np.argwhere(self.differs)]
         cells = map(self.cell, places)
         return tuple(sorted(cells, key=lambda cell: (cell.p_value, -abs(cell.delta))))
+
+    def document(self) -> dict[str, Any]:
+        """All of it as a JSON document; cells that cannot be are left out."""
+        allowed = np.argwhere(allowed_cells(len(self.states) - 2))
+        cells = (self.cell((int(row), int(column))) for row, column in allowed)
+        return {
+            "states": list(self.states),
+            "traces": list(self.trace_counts),
+            "paired_traces": self.paired_traces,
+            "first": self.first.matrix.tolist(),
+            "second": self.second.matrix.tolist(),
+            "mean_l1": self.l1,
+            "mean_l1_interval": list(self.l1_interval),
+            "mean_l1_by_chance": self.l1_by_chance,
+            "mean_l1_p_value": self.l1_p_value,
+            "cells": [asdict(cell) | {"delta": cell.delta} for cell in cells],
+        }
 
     def cell(self, place: tuple[int, int]) -> Cell:
         """What is said of one cell."""

@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignment.formats import files_of, json_line
+
 FORMAT = "mralign-export/1"
 DATA_FILES = {"train": "train.jsonl", "validation": "validation.jsonl"}
 MANIFEST_FILE = "manifest.json"
+DROPS_FILE = "drops.jsonl"
 HIGHEST_BALANCE = 1.5  # of λ_c|D⁺| / (λ_r|D⁻|), which is to lie in [1, 1.5]
 
 
@@ -23,23 +26,31 @@ class ExportError(ValueError):
 
 
 def write_export(
-    folder: Path, rows: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+    formats: Sequence[str] = (),
+    drops: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Write rows and manifest as a new folder, and return the manifest with the files' hashes.
 
+    `formats` adds the rows as other trainers take them (see `formats`); `drops` are the traces
+    that were left out, each with its reason.
+
     The folder is written beside its place, flushed to disk and renamed, so a crash leaves none.
     Identity: equal rows and manifest give equal bytes.
-    Raises: ExportError if the folder is there already.
+    Raises: ExportError if the folder is there already; FormatError for a format that cannot be.
     """
     folder = folder.expanduser()
     if folder.exists():
         raise ExportError(
             f"{folder} is there already, and an export never overwrites: name another folder"
         )
+    files = _files(rows, manifest, formats, drops)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        whole = _write_files(partial, rows, manifest)
+        whole = _write_files(partial, files, manifest)
         partial.chmod(0o755)  # mkdtemp's folders are readable by their owner alone
         partial.rename(folder)
     except BaseException:
@@ -96,30 +107,45 @@ def suggested_lambda_r(desirable: int, undesirable: int) -> float | None:
     return 1.0 if highest >= 1.0 else max(math.floor(highest * 1e4) / 1e4, lowest)
 
 
+def _files(
+    rows: Sequence[Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+    formats: Sequence[str],
+    drops: Sequence[Mapping[str, Any]],
+) -> dict[str, tuple[bytes, int | None]]:
+    """The bytes of every file, and its rows where it holds ours."""
+    by_split = {split: [row for row in rows if row["split"] == split] for split in DATA_FILES}
+    files: dict[str, tuple[bytes, int | None]] = {
+        name: (b"".join(map(json_line, by_split[split])), len(by_split[split]))
+        for split, name in DATA_FILES.items()
+    }
+    files[DROPS_FILE] = (b"".join(map(json_line, drops)), None)
+    for name in dict.fromkeys(formats):
+        files |= {path: (data, None) for path, data in files_of(name, by_split, manifest).items()}
+    return files
+
+
 def _write_files(
-    folder: Path, rows: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
+    folder: Path, files: Mapping[str, tuple[bytes, int | None]], manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
-    files: dict[str, dict[str, Any]] = {}
-    for split, name in DATA_FILES.items():
-        lines = [_line(row) for row in rows if row["split"] == split]
-        files[name] = _write(folder / name, "".join(lines)) | {"rows": len(lines)}
-    whole = {**manifest, "format": FORMAT, "files": files}
-    _write(folder / MANIFEST_FILE, _document(whole))
-    _flush_folder(folder)
+    written = {}
+    for name, (data, rows) in files.items():
+        counted = {} if rows is None else {"rows": rows}
+        written[name] = _write(folder / name, data) | counted
+    whole = {**manifest, "format": FORMAT, "files": written}
+    _write(folder / MANIFEST_FILE, _document(whole).encode("utf-8", "replace"))
+    for inner in sorted({(folder / name).parent for name in files}, reverse=True):
+        _flush_folder(inner)
     return whole
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _document(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _write(path: Path, text: str) -> dict[str, Any]:
-    """Write and flush one file; a lone surrogate becomes "?", so spans still count the same."""
-    data = text.encode("utf-8", "replace")
+def _write(path: Path, data: bytes) -> dict[str, Any]:
+    """Write and flush one file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(data)
         file.flush()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -34,7 +33,7 @@ def manifest_document(
         "instruction": INSTRUCTION,
         "counts": counts,
         "funnel": [asdict(step) for step in funnel.steps],
-        "drops": dict(sorted(Counter(drop.step for drop in funnel.drops).items())),
+        "drops": [asdict(count) for count in funnel.reasons()],
         "transitions": _transitions(fits) | {"differences": _differences(differences)},
         "lambda": {
             "lambda_c": 1.0,

@@ -56,6 +56,7 @@ class ExportSettings:
     tokenizer: Tokenizer = APPROXIMATE
     replicates: int = REPLICATES
     seed: int = 0
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

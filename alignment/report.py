@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
+from alignment import svg
 from alignment.transitions import allowed_cells
 from alignment.weights import HIGHEST_WEIGHT, LOWEST_WEIGHT
 
 if TYPE_CHECKING:
     from alignment.transitions import Matrix
 
-Scale = Literal["probability", "weight"]
+Scale = Literal["probability", "weight", "delta"]
 CELL = 34
 LEFT = 150
 TOP = 150
@@ -28,7 +28,7 @@ FORBIDDEN_FILL = "#eeeeee"
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What a heatmap shows; `scale` says whether cells are probabilities or weights around 1."""
+    """What a heatmap shows: probabilities, weights around 1, or differences around 0."""
 
     matrix: Matrix
     states: Sequence[str]
@@ -54,7 +54,7 @@ def matrix_text(heatmap: Heatmap) -> str:
     Columns are numbered as rows are; "·" stands for less than half a percent, a space for a cell
     that cannot be.
     """
-    names = [_shortened(name, 20) for name in heatmap.states]
+    names = [svg.shortened(name, 20) for name in heatmap.states]
     cells = [[_cell_text(value, heatmap.scale) for value in row] for row in _shown(heatmap)]
     digits = max(len(cell) for row in cells for cell in row)
     wide = max(len(str(len(names) - 1)), digits) + 1
@@ -70,36 +70,28 @@ def matrix_text(heatmap: Heatmap) -> str:
 def heatmap_svg(heatmap: Heatmap) -> str:
     """The matrix as an SVG image: rows are where a move leaves, columns where it arrives.
 
-    Every name is escaped for XML. The image needs no font, script or style from outside.
+    Every name is escaped for XML.
     """
     count = len(heatmap.states)
     width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 40
+    shown = _shown(heatmap)
+    largest = float(np.nanmax(np.abs(shown))) or 1.0
     marks = [
-        _cell_mark(row, column, float(value), heatmap)
-        for row, values in enumerate(_shown(heatmap))
+        _cell_mark((row, column), float(value), largest, heatmap)
+        for row, values in enumerate(shown)
         for column, value in enumerate(values)
     ]
     names = [_name_marks(place, name) for place, name in enumerate(heatmap.states)]
     caption = "from row to column, " + _CAPTION[heatmap.scale]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-            f' width="{width}" height="{height}" role="img"'
-            f" aria-label={quoteattr(_xml_text(heatmap.title))}"
-            ' font-family="system-ui, sans-serif" font-size="12">',
-            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-            _text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"'),
-            *names,
-            *marks,
-            _text(LEFT, height - 14, caption, 'fill="#444444"'),
-            "</svg>",
-        ]
-    )
+    title = svg.text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"')
+    foot = svg.text(LEFT, height - 14, caption, 'fill="#444444"')
+    return svg.image(width, height, heatmap.title, [title, *names, *marks, foot])
 
 
 _CAPTION: dict[Scale, str] = {
     "probability": "in percent; grey cells cannot be",
     "weight": "blue below 1, orange above; grey cells cannot be",
+    "delta": "in percentage points; blue falls, orange rises; grey cells cannot be",
 }
 
 
@@ -113,31 +105,36 @@ def _cell_text(value: float, scale: Scale) -> str:
         return ""
     if scale == "weight":
         return f"{value:.2f}"
+    if scale == "delta":
+        points = f"{100.0 * value:+.1f}"
+        return "·" if points in ("+0.0", "-0.0") else points
     percent = f"{100.0 * value:.0f}"
     return "·" if percent == "0" else percent
 
 
-def _cell_mark(row: int, column: int, value: float, heatmap: Heatmap) -> str:
+def _cell_mark(place: tuple[int, int], value: float, largest: float, heatmap: Heatmap) -> str:
+    row, column = place
     x, y = LEFT + CELL * column, TOP + CELL * row
-    fill, ink = _colours(value, heatmap.scale)
-    square = f'<rect x="{x}" y="{y}" width="{CELL - 1}" height="{CELL - 1}" fill="{fill}">'
+    fill, ink = _colours(value, largest, heatmap.scale)
     note = f"{heatmap.states[row]} → {heatmap.states[column]}: {value:.4g}"
-    title = "" if math.isnan(value) else f"<title>{_escaped(note)}</title>"
-    label = _text(
+    square = svg.rectangle(x, y, CELL - 1, CELL - 1, fill, None if math.isnan(value) else note)
+    label = svg.text(
         x + (CELL - 1) // 2,
         y + CELL // 2 + 4,
         _cell_text(value, heatmap.scale),
         f'text-anchor="middle" font-size="11" fill="{ink}"',
     )
-    return f"{square}{title}</rect>{label}"
+    return f"{square}{label}"
 
 
-def _colours(value: float, scale: Scale) -> tuple[str, str]:
+def _colours(value: float, largest: float, scale: Scale) -> tuple[str, str]:
     """The fill of a cell and an ink that is readable on it."""
     if math.isnan(value):
         return FORBIDDEN_FILL, "#555555"
     if scale == "probability":
         strength, full = math.sqrt(min(max(value, 0.0), 1.0)), BLUE
+    elif scale == "delta":
+        strength, full = math.sqrt(abs(value) / largest), ORANGE if value > 0.0 else BLUE
     else:
         log = math.log(min(max(value, LOWEST_WEIGHT), HIGHEST_WEIGHT))
         strength, full = abs(log), ORANGE if log > 0.0 else BLUE
@@ -156,25 +153,8 @@ def _ink(shade: Sequence[int]) -> str:
 
 
 def _name_marks(place: int, name: str) -> str:
-    short = _shortened(name, 20)
+    short = svg.shortened(name, 20)
     middle = CELL * place + CELL // 2
-    row = _text(LEFT - 6, TOP + middle + 4, short, 'text-anchor="end"')
+    row = svg.text(LEFT - 6, TOP + middle + 4, short, 'text-anchor="end"')
     x, y = LEFT + middle, TOP - 6
-    return row + _text(x, y, short, f'transform="rotate(-60 {x} {y})"')
-
-
-def _text(x: int, y: int, text: str, attributes: str) -> str:
-    return f'<text x="{x}" y="{y}" {attributes}>{_escaped(text)}</text>'
-
-
-def _shortened(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
-
-
-def _xml_text(text: str) -> str:
-    """The text without the characters that XML 1.0 cannot hold at all."""
-    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
-
-
-def _escaped(text: str) -> str:
-    return escape(_xml_text(text))
+    return row + svg.text(x, y, short, f'transform="rotate(-60 {x} {y})"')

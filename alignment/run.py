@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from alignment.bootstrap import bootstrap
-from alignment.candidates import Funnel, LengthFilter
+from alignment.candidates import Funnel, LengthFilter, Selection
+from alignment.candidates import select as select_draws
 from alignment.corpus import (
     LabelSets,
     describe_runs,
@@ -29,8 +30,10 @@ from alignment.intake import PairReport, judge_pairs, record_pairs
 from alignment.manifest import manifest_document
 from alignment.matching import Normalisation
 from alignment.pool import (
+    APPROXIMATE,
     ExportSettings,
     Pool,
+    Tokenizer,
     compare_polarities,
     fit_pool,
     form_pool,
@@ -121,7 +124,8 @@ def export_training_set(
             origin = _origin(session, labels, settings)
         differences = compare_polarities(pool, settings) if settings.replicates else None
         document = manifest_document(rows, fits, differences, pool.funnel, origin)
-        manifest = write_export(folder, rows, document)
+        drops = [asdict(drop) for drop in pool.funnel.drops]
+        manifest = write_export(folder, rows, document, settings.formats, drops)
         export_id = _remember_export(engine, run.id, labels, folder, manifest)
     return ExportReport(run.id, export_id, folder, manifest, pool.funnel)
 
@@ -130,6 +134,13 @@ def load_pool(session: Session, labels: LabelSets, settings: ExportSettings) -> 
     """The training candidates among the traces that were annotated, and the way to them."""
     sizes = measure_polar(session, settings.tokenizer.count)
     return form_pool(labels.categories, labels.units, load_draws(session), sizes, settings)
+
+
+def select_candidates(engine: sa.Engine, tokenizer: Tokenizer = APPROXIMATE) -> Selection:
+    """The training candidates among all traces, annotated or not, and the way to them."""
+    with reading(engine) as session:
+        sizes = measure_polar(session, tokenizer.count)
+        return select_draws(load_draws(session), lambda draw: sizes[draw.trace_id])
 
 
 @contextmanager
@@ -155,6 +166,7 @@ def _parameters(settings: ExportSettings, folder: Path) -> dict[str, Any]:
         **asdict(settings.fitting),
         "replicates": settings.replicates,
         "seed": settings.seed,
+        "formats": list(settings.formats),
         "length_filter": settings.length_filter,
         "validation_share": settings.validation_share,
         "tokenizer": settings.tokenizer.name,
@@ -216,7 +228,7 @@ def _remember_export(
             manifest=manifest,
         )
         session.add(export)
-        rows = sum(file["rows"] for file in manifest["files"].values())
+        rows = sum(file.get("rows", 0) for file in manifest["files"].values())
         message = f"{rows} rows in {folder}"
         finish_run(session, run_id, RunStatus.SUCCEEDED, message, metrics=manifest["counts"])
         session.flush()

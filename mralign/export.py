@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mralign.database import open_database
+from mralign.funnel import show_funnel
 from mralign.terminal import progress, say, show_table
 from mralign.transitions import Preset
 from store.errors import InvalidInput
@@ -38,6 +39,10 @@ def export(
         int,
         typer.Option(min=0, help="Corpora drawn for intervals; 0 leaves them out."),
     ] = 200,
+    formats: Annotated[
+        str,
+        typer.Option(help="More formats, by commas: trl, llama-factory, parquet, hf."),
+    ] = "",
     length_filter: Annotated[
         bool, typer.Option(help="Keep only traces inside the paper's length filter.")
     ] = False,
@@ -73,7 +78,7 @@ def export(
     fitting = {"preset": preset.value, "balanced": balance, "shrinkage_moves": shrink}
     settings = _settings(
         fitting, policy, annotate_run_id=annotate_run, length_filter=length_filter,
-        validation_share=validation_share, replicates=replicates,
+        validation_share=validation_share, replicates=replicates, formats=_formats(formats),
     )  # fmt: skip
     report = _exported(out, settings)
     show_export(report)
@@ -95,6 +100,16 @@ def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "Exp
         return ExportSettings(fitting=FitSettings(**fitting), tokenizer=tokenizer, **given)
 
 
+def _formats(names: str) -> tuple[str, ...]:
+    from alignment.formats import FORMATS
+
+    found = tuple(name.strip() for name in names.split(",") if name.strip())
+    unknown = [name for name in found if name not in FORMATS]
+    if unknown:
+        raise typer.BadParameter(f"expected formats out of {', '.join(FORMATS)}, got {unknown[0]}")
+    return found
+
+
 def _exported(out: Path | None, settings: "ExportSettings") -> "ExportReport":
     from alignment.run import export_training_set
 
@@ -111,8 +126,7 @@ def _free_folder(parent: Path) -> Path:
 
 def show_export(report: "ExportReport") -> None:
     """Print the funnel, the counts, and where the folder is."""
-    steps = [(step.name, step.traces, step.questions) for step in report.funnel.steps]
-    show_table(("step", "traces", "questions"), steps)
+    show_funnel(report.funnel)
     if not report.manifest["filter"]["applied"]:
         say("the length filter is counted only; --length-filter applies it")
     counts = report.manifest["counts"]

@@ -1,12 +1,16 @@
 """`mralign traces`: bring traces in, and say which thinking helped."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mralign.database import open_database
+from mralign.funnel import show_funnel
 from mralign.terminal import progress, say, show_table
+from store.errors import InvalidInput
 
 if TYPE_CHECKING:
     from annotator.intake import ImportReport
@@ -91,3 +95,31 @@ def pair(
     show_table(*report.table())
     for line in report.problems[:SHOWN_BAD_LINES]:
         say(line)
+
+
+@app.command()
+def candidates(
+    policy: Annotated[
+        str | None,
+        typer.Option(help="A policy's folder or name; its tokenizer counts the tokens."),
+    ] = None,
+    drops: Annotated[
+        Path | None, typer.Option(help="Write every dropped trace with its reason, as JSONL.")
+    ] = None,
+) -> None:
+    """Show how many traces could train: asked, judged, polar, one a question, of fitting length."""
+    from alignment.pool import APPROXIMATE, open_tokenizer
+    from alignment.run import mendable, select_candidates
+
+    with mendable():
+        tokenizer = open_tokenizer(policy) if policy else APPROXIMATE
+    funnel = select_candidates(open_database(), tokenizer).funnel
+    show_funnel(funnel)
+    say(f"tokens counted by {tokenizer.name}")
+    if drops is not None:
+        lines = [json.dumps(asdict(drop), sort_keys=True) + "\n" for drop in funnel.drops]
+        try:
+            drops.write_text("".join(lines), encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"cannot write {drops}: {error}") from error
+        say(f"{len(lines)} dropped traces in {drops}")

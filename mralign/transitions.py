@@ -1,5 +1,6 @@
 """`mralign transitions`: how the reasoning moves between categories, and what a move weighs."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from mralign.database import open_database
 from mralign.terminal import say, show_table
 
 if TYPE_CHECKING:
+    from alignment.differences import Cell, Differences
     from alignment.fits import Fits
 
 app = typer.Typer(
@@ -76,7 +78,100 @@ def show(
         fits = fit_transitions(session, settings, all_traces=all_)
     show_fits(fits, names)
     if svg:
-        _write_svg(fits, names[0], svg)
+        from alignment.report import heatmap_svg
+
+        _write(svg, heatmap_svg(fits.heatmap(names[0].value)), "heatmap")
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A group, such as polarity=negative.")],
+    second: Annotated[str, typer.Argument(help="Another, such as polarity=positive.")],
+    preset: Annotated[Preset, typer.Option(help="How the matrices are fitted.")] = Preset.CONVERGED,
+    replicates: Annotated[
+        int, typer.Option(min=20, help="Corpora drawn for intervals, and shuffles for chance.")
+    ] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    heatmap: Annotated[
+        Path | None, typer.Option(help="Write the differences as a heatmap (SVG).")
+    ] = None,
+    graph: Annotated[
+        Path | None, typer.Option(help="Write the largest changes as a graph (SVG).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write all of it as JSON.")] = None,
+) -> None:
+    """Compare two groups of annotated traces: mean ℓ1, the largest changes, what differs for sure.
+
+    A group is words joined by commas: run=N, version=NAME, source=NAME, polarity=positive or
+    negative, model=NAME, dataset=NAME; or all. Without a run it is the newest. Two runs over the
+    same traces are before and after: each trace is then compared with itself.
+    """
+    from alignment.differences import compare as compare_traces
+    from alignment.fits import FitSettings
+    from alignment.groups import load_group, share_categories
+    from alignment.run import mendable
+    from store.engine import reading
+
+    with reading(open_database()) as session:
+        one, other = share_categories(load_group(session, first), load_group(session, second))
+    with mendable():
+        found = compare_traces(
+            one.traces, other.traces, one.categories, FitSettings(preset.value), replicates, seed
+        )
+    show_differences(found, (first, second))
+    _write_differences(found, f"{second} minus {first}", heatmap, graph, out)
+
+
+def show_differences(found: "Differences", names: tuple[str, str]) -> None:
+    """Print both groups, how far apart they are, and the ten largest changes each way."""
+    show_table(
+        ("group", "traces", "moves", "iterations"),
+        [
+            (name, traces, fit.move_count, fit.iterations)
+            for name, traces, fit in zip(
+                names, found.trace_counts, (found.first, found.second), strict=True
+            )
+        ],
+    )
+    low, high = found.l1_interval
+    say(
+        f"mean l1 {100 * found.l1:.2f} % ({100 * low:.2f} to {100 * high:.2f}); groups of these"
+        f" sizes differ by {100 * found.l1_by_chance:.2f} % by chance, p {found.l1_p_value:.3f}"
+    )
+    if found.paired_traces:
+        say(f"{found.paired_traces} traces stand in both groups and were compared with themselves")
+    columns = ("from", "to", *names, "points", "low", "high", "p", "beyond chance")
+    for title, cells in zip(
+        ("likelier in the second", "less likely"), found.largest(), strict=True
+    ):
+        show_table(columns, [_cell_row(cell) for cell in cells], title)
+    say(
+        f"{int(found.differs.sum())} of {int(found.tested.sum())} cells with 5 moves or more differ"
+        " beyond chance (false discoveries held to 5 %)"
+    )
+
+
+def _cell_row(cell: "Cell") -> tuple[object, ...]:
+    points = (f"{100 * value:+.1f}" for value in (cell.delta, cell.low, cell.high))
+    shares = f"{100 * cell.first:.1f}", f"{100 * cell.second:.1f}"
+    return (cell.source, cell.target, *shares, *points, cell.p_value,
+            "yes" if cell.differs else "")  # fmt: skip
+
+
+def _write_differences(
+    found: "Differences", title: str, heatmap: Path | None, graph: Path | None, out: Path | None
+) -> None:
+    from alignment.delta_graph import delta_graph_svg
+    from alignment.report import Heatmap, heatmap_svg
+
+    if heatmap:
+        _write(heatmap, heatmap_svg(Heatmap(found.delta, found.states, title, "delta")), "heatmap")
+    if graph:
+        rising, falling = found.largest()
+        _write(graph, delta_graph_svg((*rising, *falling), title), "graph")
+    if out:
+        text = json.dumps(found.document(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        _write(out, text, "differences")
 
 
 def show_fits(fits: "Fits", names: list[Which]) -> None:
@@ -99,12 +194,11 @@ def show_fits(fits: "Fits", names: list[Which]) -> None:
     )  # fmt: skip
 
 
-def _write_svg(fits: "Fits", name: Which, path: Path) -> None:
-    from alignment.report import heatmap_svg
+def _write(path: Path, text: str, what: str) -> None:
     from store.errors import InvalidInput
 
     try:
-        path.write_text(heatmap_svg(fits.heatmap(name.value)), encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise InvalidInput(f"cannot write {path}: {error}") from error
-    say(f"heatmap in {path}")
+    say(f"{what} in {path}")

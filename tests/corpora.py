@@ -83,6 +83,7 @@ def build_annotated_corpus(engine: sa.Engine, questions: int, status: VersionSta
         )
         session.add_all([version, run])
         session.flush()
+        run.parameters = {"version_id": version.id}
         categories = _add_categories(session, version.id)
         for trace in session.exec(select(Trace).where(col(Trace.thinking_mode) == ThinkingMode.ON)):
             _annotate(session, run.id, trace, categories)

@@ -45,7 +45,7 @@ def test_a_question_stays_only_when_all_its_draws_agree() -> None:
     selection = select(draws, inside)
     assert [one.draw.trace_id for one in selection.candidates] == ["a1"]
     assert {drop.trace_id: drop.reason for drop in selection.funnel.drops} == {
-        "a2": "a1 stands for its question",
+        "a2": "another trace stands for its question",
         "b1": "the draws of its question disagree",
         "b2": "the draws of its question disagree",
         "c1": "the draws of its question disagree",
@@ -103,7 +103,15 @@ def test_the_funnel_counts_traces_and_questions_at_each_step() -> None:
         ("a2", "deduplicated"),
         ("long", "inside the length filter"),
     ]
-    assert selection.funnel.drops[-1].reason.startswith("5000 tokens")
+    last = selection.funnel.drops[-1]
+    assert last.reason == "too many tokens"
+    assert last.detail.startswith("5000 tokens, expected more than 450")
+    assert [(one.step, one.reason, one.traces) for one in selection.funnel.reasons()] == [
+        ("judged", "no judgment of both answers", 1),
+        ("polar", "right with and without thinking", 1),
+        ("deduplicated", "another trace stands for its question", 1),
+        ("inside the length filter", "too many tokens", 1),
+    ]
 
 
 @given(

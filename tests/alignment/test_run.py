@@ -190,7 +190,7 @@ def test_the_length_filter_keeps_what_is_inside_and_says_what_was_dropped(
     counted = ExportSettings(tokenizer=Tokenizer("seven hundred", lambda text: 700))
     report = export_training_set(corpus.engine, tmp_path / "out", counted)
     assert report.manifest["tokenizer"] == "seven hundred"
-    assert report.funnel.drops[-1].reason.startswith("4 segments")
+    assert report.funnel.drops[-1].reason == "too few segments"
 
 
 def test_jobs_say_what_is_missing(make_corpus: MakeCorpus, tmp_path: Path) -> None:

@@ -84,3 +84,20 @@ def test_train_goes_from_the_database_to_a_checkpoint(database: str, tmp_path: P
         assert session.get_one(Export, training.export_id).folder == str(tmp_path / "out")
     assert [point["step"] for point in training.loss_curve] == [1, 2]
     assert Path(str(training.checkpoint)).is_dir()
+
+
+def test_more_formats_are_asked_for_by_name(database: str, tmp_path: Path) -> None:
+    result = run("--out", "out", "--formats", "trl, llama-factory", "--replicates", "0")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "trl" / "train.jsonl").is_file()
+    assert (tmp_path / "out" / "llama_factory" / "dataset_info.json").is_file()
+    assert "left out" in result.output
+    assert run("--out", "more", "--formats", "csv").exit_code == 2
+    assert not (tmp_path / "more").exists()
+
+
+def test_balance_and_shrinkage_reach_the_manifest(database: str, tmp_path: Path) -> None:
+    result = run("--out", "out", "--balance", "--shrink", "3", "--replicates", "10")
+    assert result.exit_code == 0, result.output
+    transitions = json.loads((tmp_path / "out" / "manifest.json").read_text())["transitions"]
+    assert (transitions["balanced"], transitions["shrinkage_moves"]) == (True, 3.0)

@@ -1,5 +1,6 @@
 """`mralign transitions`: what is shown, and what is refused."""
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -63,6 +64,53 @@ def test_options_that_do_not_go_together_are_a_usage_error(
     polar: str, arguments: tuple[str, ...]
 ) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def compare(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["compare", "--replicates", "20", *arguments])
+
+
+def test_two_polarities_are_compared_in_tables_images_and_json(polar: str, tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.out" for name in ("heatmap", "graph", "out")}
+    options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    result = compare("polarity=negative", "polarity=positive", *options)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "mean l1" in result.output
+    assert "likelier in the second" in result.output
+    for name in ("heatmap", "graph"):
+        assert ElementTree.parse(files[name]).getroot().tag.endswith("svg")
+    found = json.loads(files["out"].read_text())
+    assert found["traces"] == [6, 6]
+    cells = {(cell["source"], cell["target"]): cell for cell in found["cells"]}
+    assert cells["framing", "retrieval"]["delta"] == pytest.approx(
+        cells["framing", "retrieval"]["second"] - cells["framing", "retrieval"]["first"]
+    )
+    assert len(cells) == 4 * 4 + 1
+
+
+def test_a_run_is_compared_with_itself_trace_by_trace(polar: str) -> None:
+    result = compare("source=annotator_a", "version=v1,model=tiny")
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "24 traces stand in both groups" in result.output
+    assert "mean l1 0.00 %" in result.output
+
+
+@pytest.mark.parametrize(
+    ("group", "advice"),
+    [
+        ("colour=red", "run, version, source, polarity, model, dataset"),
+        ("polarity=good", "positive or negative"),
+        ("run=x", "number of an annotate run"),
+        ("model=other", "found none in annotate run"),
+        ("run=99", "number 99"),
+        ("version=v9", "taxonomy version named 'v9'"),
+        ("dataset=", "NAME=VALUE"),
+    ],
+)
+def test_a_group_that_is_none_says_what_to_write(polar: str, group: str, advice: str) -> None:
+    result = compare("all", group)
+    assert isinstance(result.exception, InvalidInput | NotFound)
+    assert advice in str(result.exception)
 
 
 def test_without_annotations_the_message_says_what_to_run(database: str) -> None:
