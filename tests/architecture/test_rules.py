@@ -14,26 +14,18 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-<<<<<<< HEAD
     "taxonomy": {"run", "curation", "versions", "standing"},
     "alignment": {
         "run",
         "intake",
         "corpus",
+        "groups",
         "lineage",
         "origins",
         "training_run",
         "evaluation_run",
     },
 }
-=======
-    "taxonomy": {"run", "curation", "versions"},
-    "alignment": {
-        "run", "intake", "corpus", "groups", "lineage", "origins", "training_run",
-        "evaluation_run",
-    },
-}  # fmt: skip
->>>>>>> refs/heads/transitions
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
     "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",
