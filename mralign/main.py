@@ -23,7 +23,9 @@ NOUNS = {
     "agreement": "How far two sources of controlled labels agree.",
     "transitions": "How the reasoning moves between categories.",
     "export": "Write the training set, and start training on it.",
+    "explain-weight": "Where a weight of an export comes from.",
     "evaluate": "Accuracy and misleading rate of a policy or of traces.",
+    "models": "Which language models are asked, and who said so.",
     "runs": "What ran, with what parameters, and how it ended.",
     "people": "Add people, set their roles and passwords.",
     "serve": "Serve the pages.",
@@ -41,7 +43,7 @@ class Nouns(TyperGroup):
         """Import the noun's module and make its command."""
         if cmd_name not in NOUNS:
             return None
-        command = get_command(import_module(f"mralign.{cmd_name}").app)
+        command = get_command(import_module(f"mralign.{cmd_name.replace('-', '_')}").app)
         command.name = cmd_name
         return command
 
