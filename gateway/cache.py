@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
 
 from gateway.exchange import ChatReply, ChatRequest
 from store.engine import reading, transaction
@@ -16,7 +17,7 @@ from store.tables import ModelReply
 REFUSED = "refusal"
 # Plain statements: a reply's row is written and read once, so that the unit of work, which costs
 # more than the statement, has nothing to track.
-_TABLE = sa.inspect(ModelReply).local_table
+_TABLE = SQLModel.metadata.tables[str(ModelReply.__tablename__)]
 _KEEP = sa.insert(_TABLE)
 _KEPT = sa.select(_TABLE).where(_TABLE.c.request_hash == sa.bindparam("key"))
 
