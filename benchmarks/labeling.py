@@ -30,7 +30,7 @@ def kills(options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], 
     import openai  # noqa: F401  # before the forks, so that a kill falls into the run itself
 
     tally = killed_runs(folder, options.kills, options.traces, options.seed)
-    found = {
+    found: dict[str, float] = {
         "kills": tally.kills, "instances_lost": tally.lost, "instances_doubled": tally.doubled,
         "replies_paid_twice_beyond_in_flight": tally.beyond,
     }  # fmt: skip
@@ -97,7 +97,7 @@ def injections(
     for number, (text, target) in enumerate(texts):
         place = number % len(PLAIN)
         trace = view(number, [*PLAIN[:place], text, *PLAIN[place:]])
-        given = labels_by_segment(labeler.label(trace))
+        given = labels_by_segment(next(iter(labeler.label_all([trace])))[1])
         ordered = {name.casefold() for name in target} | {target[0].replace("_", " ")}
         followed += any(ordered & labels for labels in given.values())
         broken += not fences_hold(trace)
