@@ -67,7 +67,8 @@ def delta_graph_svg(cells: Sequence[Cell], title: str) -> str:
         *(mark for state, point in places.items() for mark in _state_marks(state, point)),
         svg.text(
             20, SIDE + TOP - 16,
-            "solid and orange: likelier in the second; dashed and blue: less likely; in points, * beyond chance",
+            "solid and orange: likelier in the second; dashed and blue: less likely;"
+            " in points, * beyond chance",
             'fill="#444444"',
         ),
     ]  # fmt: skip

@@ -159,7 +159,9 @@ def _each(
 
 def _joined(found: Result, results: Sequence[Result], count: int) -> Result:
     """With what all windows cost; the last one's request stands for them."""
-    repairs: dict[str, None] = dict.fromkeys(line for result in results for line in result.repairs)
+    repairs: dict[str, None] = {}
+    for result in results:
+        repairs |= dict.fromkeys(result.repairs)
     answered = [r.request_hash for r in results]
     return replace(
         found,

@@ -12,11 +12,12 @@ from sqlmodel import SQLModel
 from gateway.exchange import ChatReply, ChatRequest
 from store.engine import reading, transaction
 from store.metadata import utc_now
+from store.tables import ModelReply
 
 REFUSED = "refusal"
 # Plain statements: a reply's row is written and read once, so that the unit of work, which costs
 # more than the statement, has nothing to track.
-_TABLE: sa.Table = SQLModel.metadata.tables["model_reply"]
+_TABLE = SQLModel.metadata.tables[str(ModelReply.__tablename__)]
 _KEEP = sa.insert(_TABLE)
 _KEPT = sa.select(_TABLE).where(_TABLE.c.request_hash == sa.bindparam("key"))
 
