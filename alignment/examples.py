@@ -114,7 +114,7 @@ def example_row(
     categories: Sequence[str],
     split: Split,
 ) -> dict[str, Any]:
-    """One training example as a JSON document.
+    """One training example as a JSON document; the ends of a weight's interval may be unknown.
 
     Units: spans count characters (code points) of the completion's content, half-open.
     Identity: the segments' spans, joined, are the thinking; outside them every token weighs 1.
@@ -140,6 +140,7 @@ def example_row(
 def _segment_document(
     unit: Unit, span: Span, weight: Weight, categories: Sequence[str]
 ) -> dict[str, Any]:
+    low, high = weight.interval or (None, None)
     return {
         "start": len(THINKING_OPENS) + span[0],
         "end": len(THINKING_OPENS) + span[1],
@@ -147,6 +148,8 @@ def _segment_document(
         "end_segment": unit.end_segment,
         "labels": [categories[index] for index in unit.label_set],
         "weight": weight.value,
+        "weight_low": low,
+        "weight_high": high,
         "ratio": weight.ratio,
         "clipped": weight.clipped,
         "move": _move_document(weight, categories),

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from alignment.candidates import Funnel
+from alignment.differences import Differences
 from alignment.examples import INSTRUCTION
 from alignment.export import suggested_lambda_r
 from alignment.fits import Fits
@@ -16,9 +17,16 @@ from alignment.transitions import PRESETS, Fit
 
 
 def manifest_document(
-    rows: Sequence[Mapping[str, Any]], fits: Fits, funnel: Funnel, origin: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]],
+    fits: Fits,
+    differences: Differences | None,
+    funnel: Funnel,
+    origin: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The manifest without the files' hashes; `origin` holds taxonomy, runs, filter, versions."""
+    """The manifest without the files' hashes; `origin` holds taxonomy, runs, filter, versions.
+
+    `differences` are of positive traces to negative ones, where they were asked for.
+    """
     counts = _counts(rows)
     train = counts["rows"]["train"]
     return {
@@ -27,7 +35,7 @@ def manifest_document(
         "counts": counts,
         "funnel": [asdict(step) for step in funnel.steps],
         "drops": dict(sorted(Counter(drop.step for drop in funnel.drops).items())),
-        "transitions": _transitions(fits),
+        "transitions": _transitions(fits) | {"differences": _differences(differences)},
         "lambda": {
             "lambda_c": 1.0,
             "suggested_lambda_r": suggested_lambda_r(train["desirable"], train["undesirable"]),
@@ -59,12 +67,27 @@ def _transitions(fits: Fits) -> dict[str, Any]:
     return {
         "states": list(state_names(fits.categories)),
         "preset": {"name": fits.preset, **asdict(PRESETS[fits.preset])},
+        "balanced": fits.settings.balanced,
+        "shrinkage_moves": fits.settings.shrinkage_moves,
         "fitted_on": "the rows of the training split",
         "fits": {
             name: {"traces": fits.trace_counts[name], **_fit_document(fit)}
             for name, fit in named.items()
             if fit is not None
         },
+    }
+
+
+def _differences(found: Differences | None) -> dict[str, Any] | None:
+    """The cells that differ between polarities beyond chance: P⁺ (second) against P⁻ (first)."""
+    if found is None:
+        return None
+    return {
+        "mean_l1": found.l1,
+        "mean_l1_interval": list(found.l1_interval),
+        "mean_l1_by_chance": found.l1_by_chance,
+        "cells_tested": int(found.tested.sum()),
+        "cells": [asdict(cell) | {"delta": cell.delta} for cell in found.flagged()],
     }
 
 

@@ -8,7 +8,7 @@ numbered start = 0, the N categories 1 … N, stop = N + 1, so K = N + 2.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Codes = Int[NDArray[np.int64], " codes"]
     LabelRows = Int[NDArray[np.int64], "units width"]
-    StateSets = Int[NDArray[np.int64], "moves width"]
+    StateSets = Int[NDArray[np.int64], "sets width"]
     Counts = Float[NDArray[np.float64], " moves"]
 
 START = 0
@@ -38,8 +38,8 @@ class MovesError(ValueError):
 class Chains:
     """The label sets of many traces, end to end.
 
-    Shapes: labels [units, width], distinct category indices, NO_LABEL in unused places;
-    ends [traces], the position after each trace's last unit.
+    Shapes: labels [units, width], distinct category indices in ascending order, then NO_LABEL in
+    the places left; ends [traces], the position after each trace's last unit.
     """
 
     labels: LabelRows
@@ -51,19 +51,47 @@ class Chains:
 class Moves:
     """The distinct set-to-set moves I → J and how often each was seen.
 
-    Shapes: sources and targets [moves, width], state indices, NO_LABEL in unused places;
-    counts [moves].
+    Shapes: sets [sets, width], the states of each set, NO_LABEL in the places left; sources and
+    targets [moves], rows of `sets`; counts [moves].
     """
 
-    sources: StateSets
-    targets: StateSets
+    sets: StateSets
+    sources: Codes
+    targets: Codes
     counts: Counts
     category_count: int
 
     @property
     def total(self) -> int:
         """How many moves were seen."""
-        return int(self.counts.sum())
+        return round(float(self.counts.sum()))
+
+    def recounted(self, counts: Counts) -> Moves:
+        """The same moves, seen so often."""
+        return replace(self, counts=counts)
+
+
+@dataclass(frozen=True)
+class TracedMoves:
+    """The moves of many traces, and which trace made each.
+
+    Shapes: traces and kinds [seen], the trace and the distinct move of every move that was seen,
+    traces ascending.
+    """
+
+    moves: Moves
+    traces: Codes
+    kinds: Codes
+    trace_count: int
+
+    def weighted(self, trace_weights: Float[NDArray[np.float64], " traces"]) -> Moves:
+        """The moves with every trace counted as often as its weight says.
+
+        Shapes: trace_weights [traces]. Identity: weights of 1 give `moves`.
+        """
+        seen = len(self.moves.counts)
+        counts = np.bincount(self.kinds, weights=trace_weights[self.traces], minlength=seen)
+        return self.moves.recounted(counts.astype(np.float64))
 
 
 def state_names(categories: Sequence[str]) -> tuple[str, ...]:
@@ -105,16 +133,60 @@ def pack(chains: Chains) -> Moves:
     Identity: as listing the moves one by one and counting equal ones.
     Source: arXiv 2510.24794v2, 3.2.2. Differs: the source says nothing of empty sets.
     """
+    coded = _coded_moves(chains)
+    pairs, counts = _tally(coded.pairs, coded.radix**2)
+    seen = coded.are_moves(pairs)
+    return coded.decoded(pairs[seen], counts[seen])
+
+
+def pack_by_trace(chains: Chains) -> TracedMoves:
+    """The same moves, with the trace that made each, so that traces can be weighted.
+
+    Identity: its `moves` are those of `pack`.
+    """
+    coded = _coded_moves(chains)
+    lengths = np.diff(chains.ends, prepend=0) + 2  # with start and stop
+    traces = np.repeat(np.arange(len(lengths)), lengths)[:-1]
+    seen = coded.are_moves(coded.pairs)
+    pairs, kinds, counts = np.unique(coded.pairs[seen], return_inverse=True, return_counts=True)
+    moves = coded.decoded(pairs, counts)
+    return TracedMoves(moves, traces[seen], kinds.reshape(-1), len(lengths))
+
+
+@dataclass(frozen=True)
+class _CodedMoves:
+    """Every two neighbours of the framed chains as one code, source·radix + target."""
+
+    pairs: Codes
+    sets: LabelRows
+    category_count: int
+
+    @property
+    def radix(self) -> int:
+        return len(self.sets) + 2
+
+    def are_moves(self, pairs: Codes) -> NDArray[np.bool_]:
+        """Which codes are no seam: stop → start stands between two traces, and only there."""
+        source, target = np.divmod(pairs, self.radix)
+        seen: NDArray[np.bool_] = source != EMPTY_SET
+        seen &= (target != EMPTY_SET) & (target != len(self.sets))
+        return seen
+
+    def decoded(self, pairs: Codes, counts: Codes) -> Moves:
+        """The moves of distinct codes, over the sets that they name."""
+        used, rows = np.unique(np.divmod(pairs, self.radix), return_inverse=True)
+        sources, targets = rows.reshape(2, -1)
+        states = _state_table(self.sets, self.category_count)[used]
+        return Moves(states, sources, targets, counts.astype(np.float64), self.category_count)
+
+
+def _coded_moves(chains: Chains) -> _CodedMoves:
     codes, sets = _coded(chains)
     start, stop = len(sets), len(sets) + 1
-    radix = len(sets) + 2
     framed = _framed(codes, chains.ends, start, stop)
-    pairs, counts = _tally(framed[:-1] * radix + framed[1:], radix * radix)
-    # stop → start is the seam between two traces, and only there does start stand second.
-    seen = (pairs // radix != EMPTY_SET) & (pairs % radix != EMPTY_SET) & (pairs % radix != start)
-    states = _state_table(sets, chains.category_count)
-    sources, targets = states[pairs[seen] // radix], states[pairs[seen] % radix]
-    return Moves(sources, targets, counts[seen].astype(np.float64), chains.category_count)
+    pairs = framed[:-1] * (stop + 1)
+    pairs += framed[1:]
+    return _CodedMoves(pairs, sets, chains.category_count)
 
 
 def _check_labels(labels: Sequence[int], category_count: int) -> None:

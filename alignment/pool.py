@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from alignment.bootstrap import REPLICATES
 from alignment.candidates import (
     Candidate,
     Draw,
@@ -17,9 +18,9 @@ from alignment.candidates import (
     approximate_tokens,
     select,
 )
+from alignment.differences import Differences, compare
 from alignment.examples import Unit, split_of
-from alignment.fits import Fits, LabelledTrace, fit_all
-from alignment.transitions import Preset
+from alignment.fits import Fits, FitSettings, LabelledTrace, fit_all
 
 CONSENSUS = "consensus"
 
@@ -44,15 +45,17 @@ class ExportSettings:
     """What goes into a training set and how its matrices are fitted.
 
     Without an annotate run the newest one is taken. The length filter is off by default: its
-    counts are reported either way.
+    counts are reported either way. `replicates` corpora are drawn for the weights' intervals.
     """
 
     annotate_run_id: int | None = None
     source: str = CONSENSUS
-    preset: Preset = "converged"
+    fitting: FitSettings = field(default_factory=FitSettings)
     length_filter: bool = False
     validation_share: float = 0.1
     tokenizer: Tokenizer = APPROXIMATE
+    replicates: int = REPLICATES
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,14 +126,30 @@ def labelled(pool: Pool) -> list[LabelledTrace]:
     ]
 
 
-def fit_pool(pool: Pool, settings: ExportSettings) -> Fits:
-    """P, P⁺ and P⁻ of the pool's training split."""
-    train = [
+def training_traces(pool: Pool, settings: ExportSettings) -> list[LabelledTrace]:
+    """The candidates of the training split: what the matrices are fitted on."""
+    return [
         trace
         for candidate, trace in zip(pool.candidates, labelled(pool), strict=True)
         if split_of(candidate.question_key, settings.validation_share) == "train"
     ]
-    return fit_all(train, pool.categories, settings.preset)
+
+
+def fit_pool(pool: Pool, settings: ExportSettings) -> Fits:
+    """P, P⁺ and P⁻ of the pool's training split."""
+    return fit_all(training_traces(pool, settings), pool.categories, settings.fitting)
+
+
+def compare_polarities(pool: Pool, settings: ExportSettings) -> Differences | None:
+    """Where traces that thinking helped move otherwise than those it hurt; None without both."""
+    train = training_traces(pool, settings)
+    hurt = [trace for trace in train if trace.polarity == "negative"]
+    helped = [trace for trace in train if trace.polarity == "positive"]
+    if not (hurt and helped):
+        return None
+    return compare(
+        hurt, helped, pool.categories, settings.fitting, settings.replicates, settings.seed
+    )
 
 
 def _with_annotated(

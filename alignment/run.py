@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
+from alignment.bootstrap import bootstrap
 from alignment.candidates import Funnel, LengthFilter
 from alignment.corpus import (
     LabelSets,
@@ -27,7 +28,14 @@ from alignment.fits import Fits, LabelledTrace, fit_all
 from alignment.intake import PairReport, judge_pairs, record_pairs
 from alignment.manifest import manifest_document
 from alignment.matching import Normalisation
-from alignment.pool import ExportSettings, Pool, fit_pool, form_pool, labelled
+from alignment.pool import (
+    ExportSettings,
+    Pool,
+    compare_polarities,
+    fit_pool,
+    form_pool,
+    labelled,
+)
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.runs import code_version, failing_run, finish_run, start_run
@@ -88,7 +96,7 @@ def fit_transitions(
         with mendable():
             return fit_pool(load_pool(session, labels, settings), settings)
     traces = [LabelledTrace(name, None, units) for name, units in labels.units.items()]
-    return fit_all(traces, labels.categories, settings.preset, by_polarity=False)
+    return fit_all(traces, labels.categories, settings.fitting, by_polarity=False)
 
 
 def export_training_set(
@@ -111,7 +119,8 @@ def export_training_set(
             fits = fit_pool(pool, settings)
             rows = _rows(session, pool, fits, settings)
             origin = _origin(session, labels, settings)
-        document = manifest_document(rows, fits, pool.funnel, origin)
+        differences = compare_polarities(pool, settings) if settings.replicates else None
+        document = manifest_document(rows, fits, differences, pool.funnel, origin)
         manifest = write_export(folder, rows, document)
         export_id = _remember_export(engine, run.id, labels, folder, manifest)
     return ExportReport(run.id, export_id, folder, manifest, pool.funnel)
@@ -143,7 +152,9 @@ def _parameters(settings: ExportSettings, folder: Path) -> dict[str, Any]:
     return {
         "annotate_run_id": settings.annotate_run_id,
         "source": settings.source,
-        "preset": settings.preset,
+        **asdict(settings.fitting),
+        "replicates": settings.replicates,
+        "seed": settings.seed,
         "length_filter": settings.length_filter,
         "validation_share": settings.validation_share,
         "tokenizer": settings.tokenizer.name,
@@ -158,6 +169,7 @@ def _rows(
     desirable = {one.draw.trace_id: one.polarity == "positive" for one in pool.candidates}
     sources = load_sources(session, desirable)
     keys = {one.draw.trace_id: one.question_key for one in pool.candidates}
+    drawn = bootstrap(fits, settings.replicates, settings.seed) if settings.replicates else None
     rows = []
     for trace in sorted(labelled(pool), key=lambda trace: trace.trace_id):
         source, starts = sources[trace.trace_id]
@@ -165,6 +177,8 @@ def _rows(
         spans = unit_spans(whole.units, starts, source.thinking)
         split = split_of(keys[trace.trace_id], settings.validation_share)
         weights = fits.weights(whole)
+        if drawn is not None and whole.polarity is not None:
+            weights = drawn.with_intervals(weights, whole.polarity)
         rows.append(example_row(source, whole.units, spans, weights, fits.categories, split))
     return rows
 

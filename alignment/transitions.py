@@ -7,9 +7,9 @@ K = N + 2.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     Matrix = Float[NDArray[np.float64], "K K"]
     Cells = Bool[NDArray[np.bool_], "K K"]
-    PairCells = Int[NDArray[np.int64], " pairs"]
-    PairValues = Float[NDArray[np.float64], " pairs"]
+    Values = Float[NDArray[np.float64], " moves"]
+    Members = Float[NDArray[np.float64], "sets K"]
+    Places = Int[NDArray[np.int64], "width moves"]
 
 Preset = Literal["paper", "converged", "frequency", "single"]
 
@@ -76,14 +77,34 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """Every base pair (a, b) of every distinct move, flat; the pairs of a move lie side by side."""
+class Table:
+    """Distinct moves as the E-step reads them.
 
-    cells: PairCells  # a·K + b
-    shares: PairValues  # 1 / (|I|·|J|)
-    counts: PairValues  # of the pair's move
-    firsts: PairCells  # [moves], where each move's pairs begin
-    sizes: PairCells  # [moves], |I|·|J|
+    Shapes: members [sets, K], 1 where a set holds a state; places [width, moves], where the chance
+    of moving from a move's source set to each state of its target set stands in a flat
+    [sets, K + 1] array, whose last column is for the places that a smaller set leaves; sizes
+    [moves], |I|·|J|.
+    """
+
+    members: Members
+    places: Places
+    sizes: Values
+    allowed: Cells
+
+
+class Expected(NamedTuple):
+    """What a matrix makes of the moves: Σ of P_ab over each move's pairs, and C_ab."""
+
+    sums: Values
+    counts: Matrix
+
+
+class _Step(NamedTuple):
+    """A matrix on the way up, what it expects, and how far the step went."""
+
+    matrix: Matrix
+    expected: Expected
+    change: float
 
 
 def allowed_cells(category_count: int) -> Cells:
@@ -114,18 +135,51 @@ def fit(moves: Moves, settings: EMSettings, init: Matrix | None = None) -> Fit:
     Source: arXiv 2510.24794v2, 3.2.2, eq. 7 and Appendix E.
     Differs: the cap and the tolerance are settings; the source stops after 5 iterations.
     """
-    allowed = allowed_cells(moves.category_count)
-    matrix = uniform_matrix(moves.category_count) if init is None else _checked(init, allowed)
-    pairs = _pairs(moves)
-    history = [_objective_nats(matrix, pairs, allowed, settings.smoothing)]
-    change = np.inf
-    while len(history) <= settings.iterations and change >= settings.tolerance:
-        fresh = _m_step(_expected_counts(matrix, pairs), allowed, settings.smoothing)
-        damped = (1.0 - settings.damping) * matrix + settings.damping * fresh
-        change, matrix = float(np.abs(damped - matrix).max()), damped
-        history.append(_objective_nats(matrix, pairs, allowed, settings.smoothing))
-    _warn_at_cap(settings, change)
-    return _fitted(matrix, pairs, moves, history, change, settings)
+    table = tabulate(moves)
+    start = uniform_matrix(moves.category_count) if init is None else _checked(init, table.allowed)
+    history: list[tuple[float, float]] = []
+    for step in _ascent(start, table, moves.counts, settings):
+        sums = step.expected.sums
+        nats = objective_nats(step.matrix, sums, table, moves.counts, settings.smoothing)
+        history.append(nats)
+    _warn_at_cap(settings, step.change)
+    return Fit(
+        matrix=step.matrix,
+        support=step.expected.counts,
+        move_count=moves.total,
+        iterations=len(history) - 1,
+        converged=step.change < settings.tolerance,
+        largest_change=step.change,
+        objective_nats=tuple(objective for objective, _ in history),
+        log_likelihood_nats=tuple(likelihood for _, likelihood in history),
+    )
+
+
+def tabulate(moves: Moves) -> Table:
+    """The moves as the E-step reads them; counts may change without it."""
+    state_count, held = moves.category_count + 2, moves.sets != NO_LABEL
+    members = np.zeros((len(moves.sets), state_count))
+    members[np.nonzero(held)[0], moves.sets[held]] = 1.0
+    columns = np.where(held, moves.sets, state_count)  # the column of nothing
+    sizes = members.sum(axis=1)
+    return Table(
+        members=members,
+        places=(moves.sources[:, None] * (state_count + 1) + columns[moves.targets]).T.copy(),
+        sizes=sizes[moves.sources] * sizes[moves.targets],
+        allowed=allowed_cells(moves.category_count),
+    )
+
+
+def move_sums(matrix: Matrix, table: Table) -> Values:
+    """Σ of P_ab over the pairs of each move: |I|·|J| times its chance under eq. 7."""
+    set_count, state_count = table.members.shape
+    leaving = np.zeros((set_count, state_count + 1))
+    leaving[:, :state_count] = table.members @ matrix
+    flat = leaving.ravel()
+    sums: Values = flat[table.places[0]]
+    for places in table.places[1:]:
+        sums += flat[places]
+    return sums
 
 
 def move_probability(source: Collection[int], target: Collection[int], matrix: Matrix) -> float:
@@ -138,40 +192,44 @@ def mean_l1(one: Matrix, other: Matrix) -> float:
     return float(np.abs(one - other).mean())
 
 
-def _pairs(moves: Moves) -> _Pairs:
-    """The base pairs of the moves, laid flat."""
-    state_count = moves.category_count + 2
-    cells = moves.sources[:, :, None] * state_count + moves.targets[:, None, :]
-    real = (moves.sources != NO_LABEL)[:, :, None] & (moves.targets != NO_LABEL)[:, None, :]
-    sizes: PairCells = np.asarray(real.sum(axis=(1, 2)), dtype=np.int64)
-    return _Pairs(
-        cells=cells[real],
-        shares=np.repeat(1.0 / sizes, sizes),
-        counts=np.repeat(moves.counts, sizes),
-        firsts=np.cumsum(sizes) - sizes,
-        sizes=sizes,
-    )
+def _ascent(matrix: Matrix, table: Table, counts: Values, settings: EMSettings) -> Iterator[_Step]:
+    """The initial matrix and that of each iteration."""
+    step = _Step(matrix, e_step(matrix, table, counts), np.inf)
+    yield step
+    for _ in range(settings.iterations):
+        fresh = m_step(step.expected.counts, table.allowed, settings.smoothing)
+        damped = (1.0 - settings.damping) * step.matrix + settings.damping * fresh
+        change = float(np.abs(damped - step.matrix).max())
+        step = _Step(damped, e_step(damped, table, counts), change)
+        yield step
+        if change < settings.tolerance:
+            return
 
 
-def _move_sums(values: PairValues, pairs: _Pairs) -> PairValues:
-    """The sum of the pairs' values within each move, repeated for each of its pairs."""
-    if not len(values):
-        return values
-    sums: PairValues = np.add.reduceat(values, pairs.firsts)
-    return np.repeat(sums, pairs.sizes)
+def e_step(matrix: Matrix, table: Table, counts: Values) -> Expected:
+    """C_ab = Σ over moves of count · r_ab. ρ cancels in r, for it is uniform."""
+    sums = move_sums(matrix, table)
+    known = sums > 0.0
+    shares = np.divide(counts, sums, out=np.zeros_like(sums), where=known)
+    found = matrix * _spread(shares, table)
+    if not known.all():
+        # Where a move has no chance at all under this matrix, its pairs share it evenly (0/0).
+        found += _spread(np.where(known, 0.0, counts / table.sizes), table)
+    return Expected(sums, found)
 
 
-def _expected_counts(matrix: Matrix, pairs: _Pairs) -> Matrix:
-    """C_ab = Σ over moves of count · r_ab (the E-step). ρ cancels in r, for it is uniform."""
-    chances = matrix.ravel()[pairs.cells]
-    sums = _move_sums(chances, pairs)
-    # Where a move has no chance at all under this matrix, its pairs share it evenly (0/0).
-    shares = np.divide(chances, sums, out=pairs.shares.copy(), where=sums > 0.0)
-    counts = np.bincount(pairs.cells, weights=pairs.counts * shares, minlength=matrix.size)
-    return counts.astype(np.float64).reshape(matrix.shape)
+def _spread(values: Values, table: Table) -> Matrix:
+    """Σ over moves of the value, in every cell that the move may hide."""
+    set_count, state_count = table.members.shape
+    bins = set_count * (state_count + 1)
+    arriving: NDArray[np.float64] = np.zeros(bins)
+    for places in table.places:
+        arriving += np.bincount(places, weights=values, minlength=bins)
+    spread: Matrix = table.members.T @ arriving.reshape(set_count, state_count + 1)[:, :state_count]
+    return spread
 
 
-def _m_step(counts: Matrix, allowed: Cells, smoothing: float) -> Matrix:
+def m_step(counts: Matrix, allowed: Cells, smoothing: float) -> Matrix:
     """P_ab ∝ C_ab + α on allowed cells, each row summing to 1."""
     return _rows_normalised(np.where(allowed, counts + smoothing, 0.0))
 
@@ -182,37 +240,16 @@ def _rows_normalised(raised: Matrix) -> Matrix:
     return raised / sums
 
 
-def _objective_nats(
-    matrix: Matrix, pairs: _Pairs, allowed: Cells, smoothing: float
+def objective_nats(
+    matrix: Matrix, sums: Values, table: Table, counts: Values, smoothing: float
 ) -> tuple[float, float]:
     """F = LL + α·Σ log P over the allowed cells, and LL; −inf where a chance is 0."""
-    chances = matrix.ravel()[pairs.cells]
+    seen = counts > 0.0
     with np.errstate(divide="ignore"):
-        # Each move's log chance is spread over its pairs: their shares sum to 1.
-        logs = np.log(_move_sums(chances * pairs.shares, pairs))
-        prior = smoothing * float(np.log(matrix[allowed]).sum())
-    likelihood = float((pairs.counts * pairs.shares * logs).sum())
+        logs = np.log(sums[seen] / table.sizes[seen])
+        prior = smoothing * float(np.log(matrix[table.allowed]).sum())
+    likelihood = float(counts[seen] @ logs)
     return likelihood + prior, likelihood
-
-
-def _fitted(
-    matrix: Matrix,
-    pairs: _Pairs,
-    moves: Moves,
-    history: list[tuple[float, float]],
-    change: float,
-    settings: EMSettings,
-) -> Fit:
-    return Fit(
-        matrix=matrix,
-        support=_expected_counts(matrix, pairs),
-        move_count=moves.total,
-        iterations=len(history) - 1,
-        converged=change < settings.tolerance,
-        largest_change=change,
-        objective_nats=tuple(objective for objective, _ in history),
-        log_likelihood_nats=tuple(likelihood for _, likelihood in history),
-    )
 
 
 def _warn_at_cap(settings: EMSettings, change: float) -> None:

@@ -30,12 +30,14 @@ class Weight:
     """What a unit weighs, the ratio before clipping, and the move that it comes from.
 
     Without a move the weight is 1: the unit has no label, or comes after one that has none.
+    `interval` is its 95 % interval, where traces were drawn for it.
     """
 
     value: float
     ratio: float
     clipped: bool
     move: Move | None
+    interval: tuple[float, float] | None = None
 
 
 def unit_weights(sets: Sequence[LabelSet], polar: Matrix, overall: Matrix) -> tuple[Weight, ...]:

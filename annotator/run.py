@@ -93,9 +93,9 @@ def run_labeling(
     """
     task = Task(RunKind.LABEL, model or labeler.name, LABELER, limit, resume, prompt_hash)
     run = begin(engine, task)
-    with stopping_run(engine, run.id):
+    with stopping_run(engine, run.id, LABELER):
         keep_labels(engine, run, labeler, on_progress)
-        return end(engine, run.id, run.metrics)
+        return end(engine, run.id, LABELER, run.metrics)
 
 
 def keep_labels(
@@ -178,14 +178,14 @@ def run_annotation(
     task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
                 parameters)  # fmt: skip
     run = begin(engine, task)
-    with stopping_run(engine, run.id):
+    with stopping_run(engine, run.id, CONSENSUS):
         metrics = _fitted(engine, run, panel)
         keep_all(
             engine, run, CONSENSUS, panel.annotate_all,
             lambda session, trace, result: _keep_panel(session, run.id, trace, result, vocabulary),
             on_progress,
         )  # fmt: skip
-        return end(engine, run.id, metrics)
+        return end(engine, run.id, CONSENSUS, metrics)
 
 
 def _fitted(engine: sa.Engine, run: Run, panel: Panel | FittedPanel) -> dict[str, Any]:

@@ -130,10 +130,10 @@ def detail_of(invalid: str | None, repairs: Sequence[str]) -> str | None:
     return text[:2000].replace("\x00", "\\0") or None
 
 
-def end(engine: sa.Engine, run_id: int, metrics: dict[str, Any]) -> Run:
+def end(engine: sa.Engine, run_id: int, source: str, metrics: dict[str, Any]) -> Run:
     """Say how the run ended: partial where a trace is invalid or was not answered for."""
     with transaction(engine) as session:
-        counts = count_items(session, run_id)
+        counts = count_items(session, run_id, source)
         left = {status: n for status, n in counts.items() if status != ItemStatus.DONE}
         message = ", ".join(f"{n:,} {status.value}" for status, n in sorted(left.items()))
         status = RunStatus.PARTIAL if left else RunStatus.SUCCEEDED
@@ -194,7 +194,7 @@ def _report(on_progress: Progress | None, done: int, total: int) -> None:
 
 
 @contextmanager
-def stopping_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
+def stopping_run(engine: sa.Engine, run_id: int, source: str) -> Iterator[None]:
     """Mark the run as failed if the block raises, or as partial where it left results to use.
 
     Only an error that the user can mend, such as a spent budget, leaves a partial run.
@@ -203,7 +203,7 @@ def stopping_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
         yield
     except BaseException as error:
         with transaction(engine) as session:
-            usable = count_items(session, run_id).get(ItemStatus.DONE, 0)
+            usable = count_items(session, run_id, source).get(ItemStatus.DONE, 0)
             partial = isinstance(error, MralignError) and usable
             status = RunStatus.PARTIAL if partial else RunStatus.FAILED
             text = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")

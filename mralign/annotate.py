@@ -152,13 +152,13 @@ def show(
 def show_run(engine: "sa.Engine", run: "Run") -> None:
     """Counts a category and a source, how the rules settled the units, and the agreement."""
     with reading(engine) as session:
-        items = count_items(session, run.id)
+        items = count_items(session, run.id, "consensus")
         rules = annotations.count_rules(session, run.id)
         counts = {each: annotations.count_categories(session, run.id, each) for each in SOURCES}
         order = annotations.list_macro_strategies(session, run.parameters["version_id"])
     states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(items.items()))
     say(f"annotate run {run.id}, by {run.model}, with {run.parameters['taxonomy']}: "
-        f"{run.status.value}; traces by source: {states or 'none'}")  # fmt: skip
+        f"{run.status.value}; traces: {states or 'none'}")  # fmt: skip
     if run.tokens:
         say(f"{run.tokens:,} tokens, {run.cost_usd:.4f} USD")
     if run.status != RunStatus.SUCCEEDED:

@@ -43,7 +43,7 @@ class Stage:
 def stages(samples: Path) -> Iterator[Stage]:
     """The pipeline as a user would type it, in the demo's folder."""
     reason = ("--reason", "The demo takes the proposals as they are.")
-    train = ("--train", "--policy", "policy", "--accumulation", "2", "--max-steps", "10")
+    train = ("--train", "--policy", "policy", "--accumulation", "1", "--max-steps", "10")
     yield Stage("create the schema", ("db", "upgrade"))
     yield Stage("import traces", ("traces", "import", str(samples)))
     yield Stage("judge them and set polarity", ("traces", "pair"))
@@ -121,7 +121,7 @@ def _run_all(samples: Path, log: TextIO) -> None:
 
     listed = list(stages(samples))
     for number, stage in enumerate(listed, start=1):
-        with _timed(f"[{number:2}/{len(listed)}] {stage.title:26}", stage.command):
+        with _timed(f"[{number:2}/{len(listed)}] {stage.title:28}", stage.command):
             log.write(f"\n$ mralign {' '.join(stage.command)}\n")
             if "policy" in stage.command:
                 _build_policy(samples)

@@ -11,6 +11,7 @@ from mralign.transitions import Preset
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from alignment.pool import ExportSettings
     from alignment.recipe import TrainingResult
     from alignment.run import ExportReport
 
@@ -26,6 +27,17 @@ def export(
         int | None, typer.Option(help="Number of the annotate run; by default the newest.")
     ] = None,
     preset: Annotated[Preset, typer.Option(help="How the matrices are fitted.")] = Preset.CONVERGED,
+    balance: Annotated[
+        bool, typer.Option(help="Count the moves of either polarity for half of P.")
+    ] = False,
+    shrink: Annotated[
+        float,
+        typer.Option(min=0.0, help="Draw the weight of a cell of so many moves halfway to 1."),
+    ] = 0.0,
+    replicates: Annotated[
+        int,
+        typer.Option(min=0, help="Corpora drawn for intervals; 0 leaves them out."),
+    ] = 200,
     length_filter: Annotated[
         bool, typer.Option(help="Keep only traces inside the paper's length filter.")
     ] = False,
@@ -58,7 +70,11 @@ def export(
     """
     if train and policy is None:
         raise typer.BadParameter("--train needs --policy PATH_OR_NAME")
-    settings = _settings(annotate_run, preset, length_filter, validation_share, policy)
+    fitting = {"preset": preset.value, "balanced": balance, "shrinkage_moves": shrink}
+    settings = _settings(
+        fitting, policy, annotate_run_id=annotate_run, length_filter=length_filter,
+        validation_share=validation_share, replicates=replicates,
+    )  # fmt: skip
     report = _exported(out, settings)
     show_export(report)
     if not train:
@@ -69,27 +85,17 @@ def export(
     show_training(_trained(report, checkpoint, policy=policy, lambda_r=chosen, **given))
 
 
-def _settings(
-    annotate_run: int | None,
-    preset: Preset,
-    length_filter: bool,
-    validation_share: float,
-    policy: str | None,
-) -> Any:
+def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "ExportSettings":
+    from alignment.fits import FitSettings
     from alignment.pool import APPROXIMATE, ExportSettings, open_tokenizer
     from alignment.run import mendable
 
     with mendable():
-        return ExportSettings(
-            annotate_run_id=annotate_run,
-            preset=preset.value,
-            length_filter=length_filter,
-            validation_share=validation_share,
-            tokenizer=open_tokenizer(policy) if policy else APPROXIMATE,
-        )
+        tokenizer = open_tokenizer(policy) if policy else APPROXIMATE
+        return ExportSettings(fitting=FitSettings(**fitting), tokenizer=tokenizer, **given)
 
 
-def _exported(out: Path | None, settings: Any) -> "ExportReport":
+def _exported(out: Path | None, settings: "ExportSettings") -> "ExportReport":
     from alignment.run import export_training_set
 
     return export_training_set(open_database(), out or _free_folder(Path("exports")), settings)

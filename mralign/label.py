@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 
 PARTIAL_EXIT = 3
+LABELER = "labeler"  # as the items of a label run name their source
 
 
 @app.command()
@@ -123,7 +124,7 @@ def show(
 
 def _show_run(engine: "sa.Engine", run: "Run") -> None:
     with reading(engine) as session:
-        counts = count_items(session, run.id)
+        counts = count_items(session, run.id, LABELER)
     states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(counts.items()))
     say(f"label run {run.id}, by {run.model}: {run.status.value}; traces: {states or 'none'}")
     if run.tokens:

@@ -23,6 +23,7 @@ NOUNS = {
     "agreement": "How far two sources of controlled labels agree.",
     "transitions": "How the reasoning moves between categories.",
     "export": "Write the training set, and start training on it.",
+    "explain-weight": "Where a weight of an export comes from.",
     "evaluate": "Accuracy and misleading rate of a policy or of traces.",
     "runs": "What ran, with what parameters, and how it ended.",
     "people": "Add people, set their roles and passwords.",
@@ -41,7 +42,7 @@ class Nouns(TyperGroup):
         """Import the noun's module and make its command."""
         if cmd_name not in NOUNS:
             return None
-        command = get_command(import_module(f"mralign.{cmd_name}").app)
+        command = get_command(import_module(f"mralign.{cmd_name.replace('-', '_')}").app)
         command.name = cmd_name
         return command
 

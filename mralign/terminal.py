@@ -7,7 +7,6 @@ from typing import Protocol
 
 import typer
 
-
 LOG_WIDTH = 160
 
 

@@ -61,6 +61,7 @@ def show(
 
     The matrices are fitted on the polar traces of the training split, as an export fits them.
     """
+    from alignment.fits import FitSettings
     from alignment.pool import ExportSettings
     from alignment.run import fit_transitions
     from store.engine import reading
@@ -70,7 +71,7 @@ def show(
         raise typer.BadParameter("--all fits P alone: leave out --which, or --all")
     if svg and len(names) != 1:
         raise typer.BadParameter("--svg takes exactly one --which")
-    settings = ExportSettings(annotate_run_id=annotate_run, preset=preset.value)
+    settings = ExportSettings(annotate_run_id=annotate_run, fitting=FitSettings(preset.value))
     with reading(open_database()) as session:
         fits = fit_transitions(session, settings, all_traces=all_)
     show_fits(fits, names)

@@ -86,10 +86,9 @@ class Access:
         if request.method in forgery.SAFE_METHODS:
             return
         forgery.require_same_origin(request)
-        form = await read_form(request)
+        form = request.state.form = await read_form(request)
         if viewer is not None and self.action not in PUBLIC:
             forgery.require_token(form.token(forgery.TOKEN_FIELD), viewer.csrf_token)
-        request.state.form = form
 
     def _require_permission(self, viewer: SignedIn | None) -> None:
         role = viewer.role if viewer else None

@@ -96,6 +96,11 @@ def _labels(payload: Payload) -> str:
     return "1 label" if count == 1 else f"{count} labels"
 
 
+def _start(payload: Payload) -> str:
+    count = len(payload["categories"])
+    return f"began with {count} categories" if count else "began the draft"
+
+
 def _assign(payload: Payload) -> str:
     if payload["category"] is None:
         return f"took {_labels(payload)} out of every category"
@@ -114,7 +119,7 @@ def _retire(payload: Payload) -> str:
 
 _WORDS: dict[str, Callable[[Payload], str]] = {
     "status": lambda payload: f"moved the version to {payload['to'].replace('_', ' ')}",
-    "start": lambda payload: f"began with {len(payload['categories'])} categories",
+    "start": _start,
     "rename": lambda payload: f"renamed a cluster to “{payload['name']}”",
     "merge": _merge,
     "split": lambda payload: f"split {_labels(payload)} off as “{payload['name']}”",

@@ -15,6 +15,7 @@ from taxonomy.curation import CategoryView, Group, LabelView, get_review_state
 from webapp.colours import macro_classes
 
 REMEMBERED = 4
+Key = tuple[int, int, str]  # a version, its revision and its status
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 
 
@@ -73,8 +74,8 @@ class Reviews:
     """Keeps the newest states, so that a page need not replay the log."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, int, str], Review] = OrderedDict()
-        self._lock = Lock()
+        self._kept: OrderedDict[Key, Review] = OrderedDict()
+        self._lock, self._reading = Lock(), Lock()
 
     def get(self, session: Session, version_id: int) -> Review:
         """The state of a version now.
@@ -83,19 +84,27 @@ class Reviews:
             NotFound: there is no such version.
         """
         key = _fingerprint(session, version_id)
+        kept = self._find(key)
+        if kept is not None:
+            return kept
+        with self._reading:  # one reads, the others who ask at the same time wait for it
+            return self._find(key) or self._keep(read_review(session, version_id))
+
+    def _find(self, key: Key) -> Review | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
-        review = read_review(session, version_id)
+            return self._kept.get(key)
+
+    def _keep(self, review: Review) -> Review:
         with self._lock:
-            self._kept[key] = review
+            self._kept[review.version_id, review.revision, review.status.value] = review
             while len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
         return review
 
 
-def _fingerprint(session: Session, version_id: int) -> tuple[int, int, str]:
+def _fingerprint(session: Session, version_id: int) -> Key:
     query = sa.select(col(TaxonomyVersion.revision), col(TaxonomyVersion.status))
     row = session.execute(query.where(col(TaxonomyVersion.id) == version_id)).first()
     if row is None:
@@ -113,7 +122,7 @@ def read_review(session: Session, version_id: int) -> Review:
         status=state.status,
         revision=state.revision,
         cluster_run_id=cluster_run_id,
-        label_run_id=parameters.get("label_run_id"),
+        label_run_id=parameters.get("label_run"),
         groups=state.groups,
         by_anchor={group.anchor: group for group in state.groups},
         categories=state.categories,

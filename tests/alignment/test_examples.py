@@ -69,7 +69,8 @@ def test_units_that_do_not_fit_their_trace_are_refused(units: list[tuple[int, in
 
 def test_a_row_has_the_fields_that_a_trainer_reads() -> None:
     source = ExampleSource("t/1", "Who  is it?", ("Ann",), "I guess.", "Ann", False)
-    weight = Weight(value=0.5, ratio=0.5, clipped=False, move=Move((0,), (1, 2)))
+    weight = Weight(value=0.5, ratio=0.5, clipped=False, move=Move((0,), (1, 2)),
+                    interval=(0.4, 0.75))  # fmt: skip
     unit = Unit(0, 1, ((1, 9.0), (0, 8.0)))
     row = example_row(source, [unit], [(0, 8)], [weight], ("framing", "retrieval"), "train")
     assert json.loads(json.dumps(row)) == {
@@ -94,6 +95,8 @@ def test_a_row_has_the_fields_that_a_trainer_reads() -> None:
                 "end_segment": 1,
                 "labels": ["framing", "retrieval"],
                 "weight": 0.5,
+                "weight_low": 0.4,
+                "weight_high": 0.75,
                 "ratio": 0.5,
                 "clipped": False,
                 "move": [["start"], ["framing", "retrieval"]],

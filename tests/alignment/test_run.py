@@ -12,8 +12,7 @@ from sqlmodel import select
 
 from alignment.corpus import load_label_sets
 from alignment.export import content_hash, read_manifest
-from alignment.fits import fit_all
-from alignment.lineage import explain, explanation_text
+from alignment.fits import FitSettings, fit_all
 from alignment.pool import ExportSettings, Tokenizer
 from alignment.run import export_training_set, fit_transitions, pair_traces
 from store.engine import reading, transaction
@@ -222,41 +221,31 @@ def test_the_single_ablation_weighs_the_surest_label_alone(make_corpus: MakeCorp
     pair_traces(corpus.engine)
     with reading(corpus.engine) as session:
         labels = load_label_sets(session)
-        fits = fit_transitions(session, ExportSettings(preset="single"))
+        fits = fit_transitions(session, ExportSettings(fitting=FitSettings("single")))
     assert fits.overall.support.round(9).tolist() == fits.overall.support.round().tolist()
-    assert fit_all([], labels.categories, "single").overall.move_count == 0
+    assert fit_all([], labels.categories, FitSettings("single")).overall.move_count == 0
 
 
-def test_a_weight_is_explained_down_to_annotators_runs_and_vocabulary(
+def test_an_export_gives_each_weight_an_interval_and_the_cells_that_differ(
     make_corpus: MakeCorpus, tmp_path: Path
 ) -> None:
     corpus = make_corpus()
     pair_traces(corpus.engine)
-    report = export_training_set(corpus.engine, tmp_path / "out")
-    rows = {row["id"]: row for row in rows_of(tmp_path / "out")}
-    with reading(corpus.engine) as session:
-        for name, row in rows.items():
-            for segment in range(4):
-                document = explain(session, report.export_id, name, segment)
-                assert document["weight"] == row["segments"][segment]["weight"]
-                polar = sum(cell["polar"] for cell in document["cells"])
-                overall = sum(cell["overall"] for cell in document["cells"])
-                if document["move"]:
-                    assert document["ratio"] == pytest.approx(polar / overall)
-                assert {step["source"] for step in document["annotators"]} == {
-                    "annotator_a", "annotator_b", "consensus",
-                }  # fmt: skip
-        text = explanation_text(document)
-        json.dumps(document)
-        with pytest.raises(NotFound, match="segment from 0 to 3"):
-            explain(session, report.export_id, name, 4)
-        with pytest.raises(NotFound, match="trace 'nobody'"):
-            explain(session, report.export_id, "nobody", 0)
-        with pytest.raises(NotFound, match="number 77"):
-            explain(session, 77, name, 0)
-        (tmp_path / "out" / "manifest.json").unlink()
-        with pytest.raises(InvalidInput, match="export again"):
-            explain(session, report.export_id, name, 0)
-    assert "vocabulary v1, frozen, sha256 " + "c" * 64 in text
-    assert "annotate run" in text
-    assert "p" * 64 in text
+    settings = ExportSettings(
+        fitting=FitSettings(balanced=True, shrinkage_moves=2.0), replicates=40
+    )
+    report = export_training_set(corpus.engine, tmp_path / "out", settings)
+    units = [unit for row in rows_of(tmp_path / "out") for unit in row["segments"]]
+    for unit in units:
+        assert unit["weight_low"] - 1e-4 <= unit["weight"] <= unit["weight_high"] + 1e-4
+        if unit["move"] is None:
+            assert unit["weight_low"] == unit["weight_high"] == 1.0
+    transitions = report.manifest["transitions"]
+    assert (transitions["balanced"], transitions["shrinkage_moves"]) == (True, 2.0)
+    differing = {(cell["source"], cell["target"]) for cell in transitions["differences"]["cells"]}
+    # Traces with odd numbers, which are the negative ones, go on from framing as no other does.
+    assert ("evaluation", "stop") in differing or ("framing", "retrieval") in differing
+    plain = ExportSettings(replicates=0)
+    bare = export_training_set(corpus.engine, tmp_path / "bare", plain)
+    assert bare.manifest["transitions"]["differences"] is None
+    assert rows_of(tmp_path / "bare")[0]["segments"][0]["weight_low"] is None

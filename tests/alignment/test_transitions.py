@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 
 from alignment.moves import (
     NO_LABEL,
-    Chains,
     MovesError,
     chains,
     pack,
+    pack_by_trace,
     state_names,
     states_of,
     strongest,
@@ -31,6 +30,8 @@ from alignment.transitions import (
     move_probability,
     uniform_matrix,
 )
+from benchmarks.naive import naive_counts, naive_fit, naive_likelihood_nats, naive_moves, unpacked
+from benchmarks.simulation import simulate_moves
 
 CATEGORIES = 4
 Corpus = list[list[tuple[int, ...]]]
@@ -39,75 +40,16 @@ label_sets = st.sets(st.integers(0, CATEGORIES - 1), max_size=3).map(tuple)
 corpora = st.lists(st.lists(label_sets, max_size=6), max_size=6)
 
 
-# The slow version: plain loops over single moves, written from the method's text alone.
-
-
-def naive_moves(corpus: Corpus) -> list[tuple[list[int], list[int]]]:
-    found = []
-    for trace in corpus:
-        sets = [[0], *[[label + 1 for label in labels] for labels in trace], [CATEGORIES + 1]]
-        for before, after in pairwise(sets):
-            if before and after:
-                found.append((sorted(before), sorted(after)))
-    return found
-
-
-def naive_allowed(a: int, b: int) -> bool:
-    stop = CATEGORIES + 1
-    return b == stop if a == stop else b != 0
-
-
-def naive_counts(moves: list[Any], p: list[list[float]]) -> list[list[float]]:
-    size = CATEGORIES + 2
-    counts = [[0.0] * size for _ in range(size)]
-    for before, after in moves:
-        total = sum(p[a][b] / len(before) for a in before for b in after)
-        for a in before:
-            for b in after:
-                even = 1 / (len(before) * len(after))
-                counts[a][b] += p[a][b] / len(before) / total if total > 0 else even
-    return counts
-
-
-def naive_step(moves: list[Any], p: list[list[float]], d: float, alpha: float) -> list[list[float]]:
-    counts, size = naive_counts(moves, p), CATEGORIES + 2
-    fresh = []
-    for a in range(size):
-        row = [counts[a][b] + alpha if naive_allowed(a, b) else 0.0 for b in range(size)]
-        fresh.append([value / sum(row) for value in row])
-    return [[(1 - d) * p[a][b] + d * fresh[a][b] for b in range(size)] for a in range(size)]
-
-
-def naive_fit(corpus: Corpus, em: EMSettings) -> list[list[float]]:
-    moves, size = naive_moves(corpus), CATEGORIES + 2
-    p = [[float(naive_allowed(a, b)) for b in range(size)] for a in range(size)]
-    p = [[value / sum(row) for value in row] for row in p]
-    for _ in range(em.iterations):
-        after = naive_step(moves, p, em.damping, em.smoothing)
-        change = max(abs(after[a][b] - p[a][b]) for a in range(size) for b in range(size))
-        p = after
-        if change < em.tolerance:
-            break
-    return p
-
-
-def naive_likelihood(corpus: Corpus, p: np.ndarray) -> float:
-    total = 0.0
-    for before, after in naive_moves(corpus):
-        pairs = [p[a][b] / len(before) / len(after) for a in before for b in after]
-        total += math.log(sum(pairs))
-    return total
-
-
 @pytest.mark.parametrize("preset", ["paper", "converged", "frequency"])
 @settings(max_examples=40, deadline=None)
 @given(corpora)
 def test_the_fit_equals_the_naive_one(preset: Any, corpus: Corpus) -> None:
     fitted = fit(pack(chains(corpus, CATEGORIES)), PRESETS[preset])
-    assert np.abs(fitted.matrix - np.array(naive_fit(corpus, PRESETS[preset]))).max() <= 1e-12
-    slow = naive_counts(naive_moves(corpus), fitted.matrix.tolist())
+    slow = naive_fit(corpus, CATEGORIES, PRESETS[preset])
+    assert np.abs(fitted.matrix - np.array(slow)).max() <= 1e-12
+    slow = naive_counts(naive_moves(corpus, CATEGORIES), fitted.matrix.tolist())
     assert np.abs(fitted.support - np.array(slow)).max() <= 1e-9
-    likelihood = naive_likelihood(corpus, fitted.matrix)
+    likelihood = naive_likelihood_nats(corpus, CATEGORIES, fitted.matrix.tolist())
     assert fitted.log_likelihood_nats[-1] == pytest.approx(likelihood, abs=1e-9)
 
 
@@ -147,7 +89,8 @@ def test_the_plain_likelihood_can_fall_while_the_objective_climbs() -> None:
 def test_an_empty_set_breaks_the_chain() -> None:
     def seen(corpus: Corpus) -> Counter[tuple[tuple[int, ...], tuple[int, ...]]]:
         moves = pack(chains(corpus, 3))
-        listed = zip(moves.sources.tolist(), moves.targets.tolist(), moves.counts, strict=True)
+        ends = (moves.sets[moves.sources].tolist(), moves.sets[moves.targets].tolist())
+        listed = zip(*ends, moves.counts, strict=True)
         plain = (
             (tuple(s for s in i if s != NO_LABEL), tuple(s for s in j if s != NO_LABEL), c)
             for i, j, c in listed
@@ -160,6 +103,26 @@ def test_an_empty_set_breaks_the_chain() -> None:
     assert seen([[(), ()]]) == {}
     assert seen([[]]) == {((0,), (4,)): 1}
     assert seen([[(2, 0)], [(2, 0)]]) == {((0,), (1, 3)): 2, ((1, 3), (4,)): 2}
+
+
+@given(corpora)
+def test_packing_by_trace_finds_the_same_moves_and_can_weigh_each_trace(corpus: Corpus) -> None:
+    packed, traced = pack(chains(corpus, CATEGORIES)), pack_by_trace(chains(corpus, CATEGORIES))
+    assert np.array_equal(packed.sets, traced.moves.sets)
+    for name in ("sources", "targets", "counts"):
+        assert np.array_equal(getattr(packed, name), getattr(traced.moves, name))
+    doubled = [trace for place, trace in enumerate(corpus) for _ in range(place % 3)]
+    weights = np.arange(len(corpus)) % 3.0
+    weighed = fit(traced.weighted(weights), PRESETS["paper"])
+    assert np.abs(
+        weighed.matrix - fit(pack(chains(doubled, CATEGORIES)), PRESETS["paper"]).matrix
+    ).max() <= 1e-12  # fmt: skip
+
+
+@given(corpora)
+def test_packed_traces_unpack_to_what_they_were(corpus: Corpus) -> None:
+    ascending = [[sorted(labels) for labels in trace] for trace in corpus]
+    assert unpacked(chains(corpus, CATEGORIES)) == ascending
 
 
 def test_without_moves_the_fit_is_uniform() -> None:
@@ -179,8 +142,10 @@ def test_wide_sets_are_packed_by_sorting_and_count_the_same(corpus: Corpus) -> N
         for trace in corpus
         for before, after in zip([(0,), *trace], [*trace, (0,)], strict=True)
     )
+    sets = [tuple(states) for states in moves.sets.tolist()]
+    assert len(set(sets)) == len(sets)
     listed = zip(moves.sources.tolist(), moves.targets.tolist(), strict=True)
-    assert len({(tuple(i), tuple(j)) for i, j in listed}) == len(moves.counts)
+    assert len(set(listed)) == len(moves.counts)
 
 
 def test_the_cap_warns_in_the_converged_preset_and_not_in_the_papers() -> None:
@@ -245,46 +210,14 @@ def test_the_chance_of_a_move_is_the_mean_of_its_cells() -> None:
     assert mean_l1(matrix, matrix + 0.25) == 0.25
 
 
-def simulated(
-    move_target: int, share_of_pairs: float, seed: int, categories: int = 15
-) -> tuple[Chains, np.ndarray]:
-    """Chains of a known matrix: every set holds the hidden label that the move arrived at.
-
-    A share of the sets holds a second label, drawn evenly; the next move leaves from either.
-    """
-    rng = np.random.default_rng(seed)
-    truth = np.zeros((categories + 2, categories + 2))
-    for row in range(categories + 1):
-        truth[row, 1:] = rng.dirichlet(np.full(categories + 1, 0.5))
-    truth[0, -1], truth[1:-1, -1] = 0.0, 0.08
-    truth[:-1] /= truth[:-1].sum(axis=1, keepdims=True)
-    truth[-1, -1] = 1.0
-    steps = truth.cumsum(axis=1)
-    labels: list[tuple[int, int]] = []
-    ends: list[int] = []
-    while len(labels) + len(ends) < move_target:
-        state = 0
-        while True:
-            state = int(np.searchsorted(steps[state], rng.random(), side="right"))
-            if state == categories + 1:
-                break
-            other = int(rng.integers(1, categories))
-            other = other + (other >= state)
-            two = rng.random() < share_of_pairs
-            labels.append((state - 1, other - 1 if two else NO_LABEL))
-            state = other if two and rng.random() < 0.5 else state
-        ends.append(len(labels))
-    return Chains(np.array(labels), np.array(ends), categories), truth
-
-
 @pytest.mark.parametrize(
     ("moves", "share", "bound"), [(83_249, 0.30, 0.0030), (50_000, 0.94, 0.0080)]
 )
 def test_the_converged_fit_recovers_simulated_chains_and_beats_five_steps(
     moves: int, share: float, bound: float
 ) -> None:
-    corpus, truth = simulated(moves, share, seed=7)
-    packed = pack(corpus)
-    error = {name: mean_l1(fit(packed, PRESETS[name]).matrix, truth) for name in PRESETS}
+    simulated = simulate_moves(moves, share, seed=7)
+    packed = pack(simulated.chains)
+    error = {name: mean_l1(fit(packed, PRESETS[name]).matrix, simulated.truth) for name in PRESETS}
     assert error["converged"] <= bound
     assert error["converged"] < error["paper"] < error["frequency"]

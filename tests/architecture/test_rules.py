@@ -15,7 +15,7 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions"},
-    "alignment": {"run", "intake", "corpus", "lineage", "training_run", "evaluation_run"},
+    "alignment": {"run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run"},
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {

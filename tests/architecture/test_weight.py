@@ -10,7 +10,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "umap", "hdbscan", "o
 NOUNS = "from mralign.main import NOUNS"
 EACH_NOUN = (
     "from importlib import import_module\n" + NOUNS + "\n"
-    "for noun in NOUNS: import_module(f'mralign.{noun}')"
+    "for noun in NOUNS: import_module('mralign.' + noun.replace('-', '_'))"
 )
 
 
