@@ -26,7 +26,7 @@ demo: $(VENV)/.demo ## run the whole pipeline on the sample data and serve the p
 	$(BIN)/mralign demo $(ARGS)
 
 test: $(VENV)/.test browser lint types ## set up what the tests need and run them all
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TEST_ARGS)
 
 lint: $(VENV)/.test ## ruff, import contracts
 	$(BIN)/ruff check .

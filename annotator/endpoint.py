@@ -1,7 +1,7 @@
 """Labelers and annotators that an endpoint answers for: prompts, schemas and a door joined."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.chat_panel import ChatPanel
@@ -34,6 +34,10 @@ class EndpointLabeler:
 
     def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
         """Label the traces; each is given once, as it is done."""
+        return self.label_stream(traces)
+
+    def label_stream(self, traces: Iterable[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
+        """The same for traces without an end: they are drawn as they are needed."""
         return each_done(self.labeler.label, traces, self.at_once)
 
 

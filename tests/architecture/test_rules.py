@@ -14,8 +14,16 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-    "taxonomy": {"run", "curation", "versions"},
-    "alignment": {"run", "intake", "corpus", "lineage", "origins", "training_run", "evaluation_run"},
+    "taxonomy": {"run", "curation", "versions", "standing"},
+    "alignment": {
+        "run",
+        "intake",
+        "corpus",
+        "lineage",
+        "origins",
+        "training_run",
+        "evaluation_run",
+    },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {

@@ -21,6 +21,8 @@ def addresses(world: World) -> list[str]:
         f"/runs/{world.training_run_id}",
         version,
         f"/versions/{world.frozen_id}",
+        f"{version}/queue",
+        f"{version}/board",
         f"{version}/clusters",
         f"{version}/clusters/c0",
         f"{version}/clusters/c10",

@@ -124,3 +124,34 @@ def test_one_model_twice_is_drawn_twice_and_said(filled: str) -> None:
     assert done.returncode == 0, done.stderr
     assert (seeds.count(None), seeds.count(1)) == (5, 5)
     assert "not independent" in done.stdout
+
+
+def test_a_dry_run_sends_nothing_and_counts_what_is_not_kept(filled: str) -> None:
+    price = ("--price-in", "1", "--price-out", "2")
+    with FakeEndpoint() as endpoint:
+        mralign(filled, endpoint, "label", "run", "--model", "m", "--limit", "2")
+        rehearsed = mralign(filled, endpoint, "label", "run", "--model", "m", "--dry-run", *price)
+        assert len(endpoint.bodies) == 2
+        done = mralign(filled, endpoint, "label", "run", "--model", "m", *price)
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert "dry run over 5 traces" in rehearsed.stdout
+    assert re.search(r"^3 requests, about [\d,]+ tokens and 0\.0\d+ USD", rehearsed.stdout, re.M)
+    assert "3 replies paid for, 2 kept ones used, 0 attempts failed" in done.stdout
+
+
+def test_a_dry_run_of_a_panel_counts_each_role(filled: str) -> None:
+    with FakeEndpoint() as endpoint:
+        done = mralign(filled, endpoint, "annotate", "run", "--model-a", "only", "--dry-run")
+        assert endpoint.bodies == []
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("only") == 3
+    assert "15 requests" in done.stdout
+
+
+def test_a_trace_that_nobody_answers_for_makes_the_exit_code_3(filled: str) -> None:
+    refusing = Fault(status=400, error={"message": "no"})
+    with FakeEndpoint(faults=[refusing] * 4) as endpoint:
+        words = ("label", "run", "--model", "m", "--concurrency", "1")
+        done = mralign(filled, endpoint, *words)
+    assert done.returncode == 3, done.stderr
+    assert "1 failed" in done.stdout and "attempts failed" in done.stdout

@@ -15,6 +15,7 @@ from store.states import RunKind
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world
+from webapp import dependencies
 from webapp.app import create_app
 from webapp.rendering import static_url
 
@@ -166,7 +167,7 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
     def fail(*_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(app.state.reviews, "get", fail)
+    monkeypatch.setattr(dependencies, "read_review", fail)
     answer = ada.get("/versions/1/clusters")
     assert answer.status_code == 500
     assert "secret" not in answer.text and "fault of mralign" in answer.text
@@ -192,6 +193,7 @@ from store.engine import get_engine
 from tests.builders import PASSWORD
 from tests.worlds import build_world
 from tests.webapp.test_app import addresses
+from webapp import dependencies
 from webapp.app import create_app
 
 engine = get_engine(sys.argv[1])
