@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -c c
 ARGS ?=
 TEST_ARGS ?=
 
-.PHONY: help demo test lint types browser clean
+.PHONY: help demo test lint types browser docs clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -26,7 +26,7 @@ demo: $(VENV)/.demo ## run the whole pipeline on the sample data and serve the p
 	$(BIN)/mralign demo $(ARGS)
 
 test: $(VENV)/.test browser lint types ## set up what the tests need and run them all
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TEST_ARGS)
 
 lint: $(VENV)/.test ## ruff, import contracts
 	$(BIN)/ruff check .
@@ -41,3 +41,6 @@ browser: $(VENV)/.test ## a browser for the tests: Debian's where it is or may b
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build dist
+
+docs: $(VENV)/.test ## write docs/cli.md and docs/tables.md again from the program
+	$(BIN)/python scripts/reference.py

@@ -18,7 +18,8 @@ SHARPNESS = 0.08  # cosine that makes a lexicon entry e times as much one catego
 EXAMPLE_WEIGHT = 0.3  # of a category's examples beside its definition
 HUB_WEIGHT = 0.5  # of what a category is near to everything; a broad definition must not win it all
 KNOWN_BONUS = 0.3  # cosine that a decision to put a name into a category counts for
-BREADTH_WEIGHT = 0.5  # nats to z; a category that few names speak for is rare by itself
+LIKING_WEIGHT = 0.7  # of what a segment is near to every name, taken off
+BREADTH_WEIGHT = 0.25  # nats to z; a category that few names speak for is rare by itself
 
 
 class CategoryError(ValueError):
@@ -74,8 +75,8 @@ class CategoryEvidence:
         return self._of_categories(names)
 
     def _of_categories(self, names: Matrix) -> Matrix:
-        """What speaks for names as what speaks for categories; a liking for all counts nothing."""
-        centred = names - names.mean(axis=1, keepdims=True)
+        """What speaks for names as what speaks for categories; a liking for all counts less."""
+        centred = names - np.float32(LIKING_WEIGHT) * names.mean(axis=1, keepdims=True)
         scores: Matrix = centred @ self.shares
         return scores
 

@@ -1,13 +1,13 @@
 """Two annotators and an adjudicator that are asked a trace at a time, some traces at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotator.consensus import PanelResult, judged
-from annotator.steps import Adjudicator, Annotator, CategoryView, TraceView
+from annotator.steps import AdjudicationCase, Adjudicator, Annotator, CategoryView, TraceView
 
 Concurrently = Callable[
-    [Callable[[TraceView], PanelResult], Sequence[TraceView]],
+    [Callable[[TraceView], PanelResult], Iterable[TraceView]],
     Iterator[tuple[TraceView, PanelResult]],
 ]
 
@@ -32,6 +32,20 @@ class ChatPanel:
             lambda cases: self.adjudicator.adjudicate(trace, self.categories, cases),
         )
 
+    def rehearse(self, trace: TraceView) -> PanelResult:
+        """The same where replies are not there yet: the adjudicator is asked of every segment."""
+        result = self.annotate(trace)
+        if result.unanswered and result.adjudication is None:
+            cases = [AdjudicationCase(n, n + 1, (), ()) for n in range(len(trace.segments))]
+            self.adjudicator.adjudicate(trace, self.categories, cases)
+        return result
+
     def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
         """Annotate the traces; each is given once, as it is done."""
+        return self.annotate_stream(traces)
+
+    def annotate_stream(
+        self, traces: Iterable[TraceView]
+    ) -> Iterator[tuple[TraceView, PanelResult]]:
+        """The same for traces without an end: they are drawn as they are needed."""
         return self.concurrently(self.annotate, traces)

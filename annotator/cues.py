@@ -285,7 +285,7 @@ FAMILIES = (
     CueFamily(
         "question",
         "asks itself a question",
-        r"\?",
+        r"\w{0,30}[^\w\s]{0,3}\?",
     ),
     CueFamily(
         "insight",

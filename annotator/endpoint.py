@@ -1,10 +1,10 @@
 """Labelers and annotators that an endpoint answers for: prompts, schemas and a door joined."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from annotator.consensus import PanelResult, judged
+from annotator.chat_panel import ChatPanel
 from annotator.labeler import Ask, ChatAdjudicator, ChatAnnotator, ChatLabeler
 from annotator.steps import CategoryView, LabeledTrace, TraceView
 from gateway import schemas
@@ -34,35 +34,11 @@ class EndpointLabeler:
 
     def label_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
         """Label the traces; each is given once, as it is done."""
+        return self.label_stream(traces)
+
+    def label_stream(self, traces: Iterable[TraceView]) -> Iterator[tuple[TraceView, LabeledTrace]]:
+        """The same for traces without an end: they are drawn as they are needed."""
         return each_done(self.labeler.label, traces, self.at_once)
-
-
-@dataclass(frozen=True)
-class EndpointPanel:
-    """Two annotators and an adjudicator for many traces, some at once."""
-
-    a: ChatAnnotator
-    b: ChatAnnotator
-    adjudicator: ChatAdjudicator
-    categories: tuple[CategoryView, ...]
-    prompt_hash: str
-    at_once: int = 8
-    name: str = "endpoint-panel"
-
-    def annotate(self, trace: TraceView) -> PanelResult:
-        """Ask both; ask the adjudicator about all that they leave open, in one request."""
-        side_a = self.a.annotate(trace, self.categories)
-        side_b = self.b.annotate(trace, self.categories)
-        return judged(
-            side_a,
-            side_b,
-            [category.key for category in self.categories],
-            lambda cases: self.adjudicator.adjudicate(trace, self.categories, cases),
-        )
-
-    def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
-        """Annotate the traces; each is given once, as it is done."""
-        return each_done(self.annotate, traces, self.at_once)
 
 
 def endpoint_labeler(ask: Ask, at_once: int = 8) -> EndpointLabeler:
@@ -87,18 +63,22 @@ def endpoint_panel(
     ask_adjudicator: Ask,
     categories: Sequence[CategoryView],
     at_once: int = 8,
-) -> EndpointPanel:
+) -> ChatPanel:
     """The panel that asks these doors.
 
-    A and B should ask two models: one model that is asked the same twice agrees with itself, and
-    its second reply is the kept first one.
+    A and B must not send the same requests: a reply is kept by its request, so B would be given
+    A's. Let them ask two models, or draw B's replies with another seed.
     """
-    hashes = prompt_of(CONTROLLED).sha256 + prompt_of(ADJUDICATE).sha256
-    return EndpointPanel(
+    return ChatPanel(
         endpoint_annotator(ask_a, "annotator_a"),
         endpoint_annotator(ask_b, "annotator_b"),
         endpoint_adjudicator(ask_adjudicator),
         tuple(categories),
-        hashlib.sha256(hashes.encode()).hexdigest(),
-        at_once,
+        lambda call, traces: each_done(call, traces, at_once),
     )
+
+
+def panel_prompt_hash() -> str:
+    """The sha256 over both prompts of a panel."""
+    hashes = prompt_of(CONTROLLED).sha256 + prompt_of(ADJUDICATE).sha256
+    return hashlib.sha256(hashes.encode()).hexdigest()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.cues import cue_matrix
-from annotator.gist import gist
+from annotator.gist import gist, without_orders
 from annotator.lexicon import LexiconEntry
 
 Matrix = NDArray[np.float32]
@@ -77,7 +77,7 @@ class Segments:
 
 def read_segments(embed: Embed, traces: Sequence[Sequence[str]]) -> Segments:
     """The reading of traces that are given as their segments' texts, one after another."""
-    texts = [text for trace in traces for text in trace]
+    texts = [without_orders(text) for trace in traces for text in trace]
     vectors = embed([gist(text) for text in texts])
     return Segments(vectors, cue_matrix(texts), places_of([len(trace) for trace in traces]))
 

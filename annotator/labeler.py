@@ -17,6 +17,13 @@ from annotator.steps import (
     LabeledTrace,
     TraceView,
 )
+from annotator.windows import (
+    Window,
+    adjudicate_in_windows,
+    annotate_in_windows,
+    label_in_windows,
+    windows,
+)
 
 MAX_SEGMENTS = 200
 MAX_CHARACTERS = 200_000
@@ -119,17 +126,15 @@ def _again(
     return [*messages, *prompt.render_retry(answer.text[:MAX_QUOTED_CHARACTERS], problem)]
 
 
-def too_long(trace: TraceView) -> str | None:
-    """Why a trace does not fit into one request; None if it does."""
-    count, size = len(trace.segments), len(trace.thinking)
-    if count == 0:
+def windows_of(trace: TraceView) -> list[Window] | str:
+    """The windows of a trace, one where it fits into a request, or why it has none."""
+    sizes = [end - start for start, end in trace.segments]
+    if not sizes:
         return "the trace has no segments"
-    if count <= MAX_SEGMENTS and size <= MAX_CHARACTERS:
-        return None
-    return (
-        f"the trace has {count:,} segments and {size:,} characters; one request takes "
-        f"{MAX_SEGMENTS:,} segments and {MAX_CHARACTERS:,} characters"
-    )
+    try:
+        return windows(sizes, MAX_SEGMENTS, MAX_CHARACTERS)
+    except ValueError as error:
+        return f"the trace does not fit into requests: {error}"
 
 
 def _material(trace: TraceView) -> dict[str, str | Sequence[str]]:
@@ -162,9 +167,15 @@ class ChatLabeler:
     name: str = "labeler"
 
     def label(self, trace: TraceView) -> LabeledTrace:
-        """The labels of every segment, or the reason why there are none."""
-        if reason := too_long(trace):
-            return LabeledTrace((), invalid=reason)
+        """The labels of every segment, or the reason why there are none; long traces in windows."""
+        parts = windows_of(trace)
+        if isinstance(parts, str):
+            return LabeledTrace((), invalid=parts)
+        return (
+            self._label(trace) if len(parts) == 1 else label_in_windows(trace, parts, self._label)
+        )
+
+    def _label(self, trace: TraceView) -> LabeledTrace:
         count = len(trace.segments)
         result, outcome = ask_twice(
             self.ask,
@@ -188,8 +199,14 @@ class ChatAnnotator:
 
     def annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         """Steps that tile the trace, each with none to two categories, or why there are none."""
-        if reason := too_long(trace):
-            return AnnotatedTrace((), invalid=reason)
+        parts = windows_of(trace)
+        if isinstance(parts, str):
+            return AnnotatedTrace((), invalid=parts)
+        if len(parts) == 1:
+            return self._annotate(trace, categories)
+        return annotate_in_windows(trace, parts, lambda part: self._annotate(part, categories))
+
+    def _annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         count = len(trace.segments)
         vocabulary = [described(category) for category in categories]
         result, outcome = ask_twice(
@@ -221,8 +238,21 @@ class ChatAdjudicator:
         """The labels of every case, or the reason why there are none."""
         if not cases:
             return Adjudication(())
-        if reason := too_long(trace):
-            return Adjudication((), invalid=reason)
+        parts = windows_of(trace)
+        if isinstance(parts, str):
+            return Adjudication((), invalid=parts)
+        if len(parts) == 1:
+            return self._adjudicate(trace, categories, cases)
+        return adjudicate_in_windows(
+            trace, parts, cases, lambda part, its: self._adjudicate(part, categories, its)
+        )
+
+    def _adjudicate(
+        self,
+        trace: TraceView,
+        categories: Sequence[CategoryView],
+        cases: Sequence[AdjudicationCase],
+    ) -> Adjudication:
         result, outcome = ask_twice(
             self.ask,
             self.prompt,

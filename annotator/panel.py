@@ -35,7 +35,8 @@ SECOND_AT_LEAST = 0.9
 SECOND_WITHIN = 0.7
 CONFIDENCE_MIDDLE, CONFIDENCE_WIDTH = 1.4, 0.6  # the z of confidence 5, and how fast it grows
 MERGE_SIMILARITY = 0.5
-SECOND_POSTERIOR = 0.2
+SECOND_LIKELY = 0.4  # of the first one's posterior, for the adjudicator to give a second label
+EMISSION_SCALE = 0.7  # nats to z: two readings of one segment are not two observations
 TRACES_AT_ONCE = 64
 
 Labels = tuple[tuple[str, float], ...]
@@ -71,7 +72,9 @@ class OfflinePanel:
             tops = np.where(a.argmax(axis=1) == b.argmax(axis=1), a.argmax(axis=1), -1)
             edges = np.cumsum([0, *(len(trace.segments) for trace in sample)])
             sequences = [tops[start:end].tolist() for start, end in pairwise(edges)]
-            self.matrix = estimated_matrix(sequences, len(self.order))
+            cells = (len(self.order) + 1) ** 2
+            even = 1 + tops.size / cells  # agreed moves are few: half of what is said stays even
+            self.matrix = estimated_matrix(sequences, len(self.order), smoothing=even)
 
     def state(self) -> dict[str, Any]:
         """What fit has set, to be kept with the run."""
@@ -144,7 +147,7 @@ class OfflinePanel:
 
     def _adjudicate(self, scores: Matrix, cases: Sequence[AdjudicationCase]) -> Adjudication:
         """The likeliest path's category of each case, and another one that is likely as well."""
-        emission = log_softmax(scores.astype(np.float64))
+        emission = log_softmax(EMISSION_SCALE * scores.astype(np.float64))
         path = best_path(emission, self.matrix)
         likely = posteriors(emission, self.matrix)
         return Adjudication(tuple(self._decided(path, likely, case) for case in cases))
@@ -155,7 +158,8 @@ class OfflinePanel:
         rest = share.copy()
         rest[first] = -1.0
         second = int(rest.argmax())
-        chosen = [first, second] if rest[second] >= SECOND_POSTERIOR else [first]
+        near = rest[second] >= SECOND_LIKELY * share[first]
+        chosen = [first, second] if near else [first]
         return tuple((self.order[i], round(10 * float(share[i]) ** 0.5, 1)) for i in chosen)
 
 

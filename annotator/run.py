@@ -1,6 +1,6 @@
 """Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from annotator.steps import (
     CategoryView,
     ControlledStep,
     LabeledTrace,
+    OpenLabeler,
     TraceView,
 )
 from annotator.work import (
@@ -22,10 +23,12 @@ from annotator.work import (
     begin,
     detail_of,
     end,
+    in_batches,
     keep_all,
     status_of,
     stopping_run,
     view_traces,
+    visit,
 )
 from store.annotations import StepRow, add_steps
 from store.engine import reading, transaction
@@ -93,9 +96,36 @@ def run_labeling(
     """
     task = Task(RunKind.LABEL, model or labeler.name, LABELER, limit, resume, prompt_hash)
     run = begin(engine, task)
-    with stopping_run(engine, run.id):
+    with stopping_run(engine, run.id, LABELER):
         keep_labels(engine, run, labeler, on_progress)
-        return end(engine, run.id, run.metrics)
+        return end(engine, run.id, LABELER, run.metrics)
+
+
+def rehearse_labeling(
+    engine: sa.Engine, labeler: OpenLabeler, limit: int | None = None, resume: int | None = None
+) -> int:
+    """Let a labeler that sends nothing see what a run would label; the number of traces."""
+    task = Task(RunKind.LABEL, labeler.name, LABELER, limit, resume)
+    done = 0
+    for trace in visit(engine, task):
+        labeler.label(trace)
+        done += 1
+    return done
+
+
+def rehearse_annotation(
+    engine: sa.Engine,
+    rehearse: Callable[[TraceView], object],
+    limit: int | None = None,
+    resume: int | None = None,
+) -> int:
+    """Let a panel that sends nothing see what a run would annotate; the number of traces."""
+    task = Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume)
+    done = 0
+    for trace in visit(engine, task):
+        rehearse(trace)
+        done += 1
+    return done
 
 
 def keep_labels(
@@ -112,7 +142,8 @@ def keep_labels(
         if result.invalid is None:
             add_instances(session, list(instance_rows(session, run.id, trace, result)))
 
-    keep_all(engine, run, LABELER, labeler.label_all, keep, on_progress)
+    stream = getattr(labeler, "label_stream", None) or in_batches(labeler.label_all)
+    keep_all(engine, run, LABELER, stream, keep, on_progress)
 
 
 def instance_rows(
@@ -178,14 +209,15 @@ def run_annotation(
     task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
                 parameters)  # fmt: skip
     run = begin(engine, task)
-    with stopping_run(engine, run.id):
+    with stopping_run(engine, run.id, CONSENSUS):
         metrics = _fitted(engine, run, panel)
+        stream = getattr(panel, "annotate_stream", None) or in_batches(panel.annotate_all)
         keep_all(
-            engine, run, CONSENSUS, panel.annotate_all,
+            engine, run, CONSENSUS, stream,
             lambda session, trace, result: _keep_panel(session, run.id, trace, result, vocabulary),
             on_progress,
         )  # fmt: skip
-        return end(engine, run.id, metrics)
+        return end(engine, run.id, CONSENSUS, metrics)
 
 
 def _fitted(engine: sa.Engine, run: Run, panel: Panel | FittedPanel) -> dict[str, Any]:

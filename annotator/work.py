@@ -1,8 +1,10 @@
 """The work of a run over traces: which are left, in batches, and how the run ended."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from store.states import ItemStatus, RunKind, RunStatus
 from store.tables import Run
 
 TRACES_A_BATCH = 64
+COMMIT_WITHIN_S = 2.0
 COMMIT_EVERY = 16  # traces; whatever was paid for before that is kept by the gateway
 
 Progress = Callable[[int, int], None]
@@ -94,6 +97,23 @@ def pending(engine: sa.Engine, run: Run, source: str) -> list[int]:
         return list_pending(session, run.id, source, run.parameters["last_trace_id"])
 
 
+def visit(engine: sa.Engine, task: Task) -> Iterator[TraceView]:
+    """The traces that a run would have to do, without starting or changing one.
+
+    Raises:
+        NotFound: the run to go on does not exist.
+    """
+    with reading(engine) as session:
+        if task.resume is None:
+            left = list_thinking(session, task.limit)
+        else:
+            run = get_run(session, task.resume, task.kind)
+            last = run.parameters["last_trace_id"]
+            left = list_pending(session, run.id, task.source, last)
+    for batch in batches(engine, left):
+        yield from batch
+
+
 def batches(engine: sa.Engine, trace_ids: Sequence[int]) -> Iterator[list[TraceView]]:
     """The traces as labelers see them, some at a time, so that memory stays flat."""
     for start in range(0, len(trace_ids), TRACES_A_BATCH):
@@ -130,10 +150,10 @@ def detail_of(invalid: str | None, repairs: Sequence[str]) -> str | None:
     return text[:2000].replace("\x00", "\\0") or None
 
 
-def end(engine: sa.Engine, run_id: int, metrics: dict[str, Any]) -> Run:
+def end(engine: sa.Engine, run_id: int, source: str, metrics: dict[str, Any]) -> Run:
     """Say how the run ended: partial where a trace is invalid or was not answered for."""
     with transaction(engine) as session:
-        counts = count_items(session, run_id)
+        counts = count_items(session, run_id, source)
         left = {status: n for status, n in counts.items() if status != ItemStatus.DONE}
         message = ", ".join(f"{n:,} {status.value}" for status, n in sorted(left.items()))
         status = RunStatus.PARTIAL if left else RunStatus.SUCCEEDED
@@ -145,7 +165,7 @@ def keep_all(
     engine: sa.Engine,
     run: Run,
     source: str,
-    do_all: Callable[[Sequence[TraceView]], Iterator[tuple[TraceView, Result]]],
+    do_all: Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]],
     keep: Callable[[Session, TraceView, Result], None],
     on_progress: Progress | None = None,
 ) -> None:
@@ -153,17 +173,32 @@ def keep_all(
     left = pending(engine, run, source)
     total = run.total_items or len(left)
     done = total - len(left)
-    for batch in batches(engine, left):
-        in_hand: list[tuple[TraceView, Result]] = []
-        try:
-            for pair in do_all(batch):
-                in_hand.append(pair)
-                if len(in_hand) >= COMMIT_EVERY:
-                    done = _commit(engine, run.id, in_hand, keep, done)
-                    _report(on_progress, done, total)
-        finally:
-            done = _commit(engine, run.id, in_hand, keep, done)
-            _report(on_progress, done, total)
+    in_hand: list[tuple[TraceView, Result]] = []
+    committed_at = time.monotonic()
+    try:
+        for pair in do_all(trace for batch in batches(engine, left) for trace in batch):
+            in_hand.append(pair)
+            late = time.monotonic() - committed_at >= COMMIT_WITHIN_S
+            if len(in_hand) >= COMMIT_EVERY or late:
+                done = _commit(engine, run.id, in_hand, keep, done)
+                committed_at = time.monotonic()
+                _report(on_progress, done, total)
+    finally:
+        done = _commit(engine, run.id, in_hand, keep, done)
+        _report(on_progress, done, total)
+
+
+def in_batches(
+    do_batch: Callable[[Sequence[TraceView]], Iterator[tuple[TraceView, Result]]],
+) -> Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]]:
+    """The same for traces that come one by one: some are gathered, then done together."""
+
+    def do_all(traces: Iterable[TraceView]) -> Iterator[tuple[TraceView, Result]]:
+        source = iter(traces)
+        while batch := list(islice(source, TRACES_A_BATCH)):
+            yield from do_batch(batch)
+
+    return do_all
 
 
 def _commit(
@@ -194,7 +229,7 @@ def _report(on_progress: Progress | None, done: int, total: int) -> None:
 
 
 @contextmanager
-def stopping_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
+def stopping_run(engine: sa.Engine, run_id: int, source: str) -> Iterator[None]:
     """Mark the run as failed if the block raises, or as partial where it left results to use.
 
     Only an error that the user can mend, such as a spent budget, leaves a partial run.
@@ -203,7 +238,7 @@ def stopping_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
         yield
     except BaseException as error:
         with transaction(engine) as session:
-            usable = count_items(session, run_id).get(ItemStatus.DONE, 0)
+            usable = count_items(session, run_id, source).get(ItemStatus.DONE, 0)
             partial = isinstance(error, MralignError) and usable
             status = RunStatus.PARTIAL if partial else RunStatus.FAILED
             text = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")

@@ -33,6 +33,8 @@ class Spend:
     completion_tokens: int = 0
     unanswered_tokens: int = 0
     cost_usd: float = 0.0
+    faults: int = 0  # attempts without a reply
+    kept: int = 0  # replies that were there already, and cost nothing
 
     @property
     def tokens(self) -> int:
@@ -46,6 +48,7 @@ class Reservation:
 
     prompt_tokens: int
     completion_tokens: int
+    prices: Prices
     reply: ChatReply | None = None
     billed: bool = False
 
@@ -53,6 +56,11 @@ class Reservation:
     def tokens(self) -> int:
         """Prompt and completion together."""
         return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def most_usd(self) -> float:
+        """What the attempt costs if the reply takes all its room."""
+        return self.prices.cost_usd(self.prompt_tokens, self.completion_tokens)
 
 
 class Budget:
@@ -75,13 +83,16 @@ class Budget:
         self._settled = threading.Condition()
 
     @contextmanager
-    def reserve(self, request: ChatRequest) -> Iterator[Reservation]:
+    def reserve(self, request: ChatRequest, prices: Prices | None = None) -> Iterator[Reservation]:
         """Hold the most that the request can cost while the block runs, then book what it did.
+
+        `prices` are the model's own, where the models of a run differ.
 
         Raises:
             BudgetSpent: the request could pass a cap.
         """
-        held = Reservation(estimated_prompt_tokens(request), request.max_tokens)
+        prompt_tokens = estimated_prompt_tokens(request)
+        held = Reservation(prompt_tokens, request.max_tokens, prices or self.prices)
         with self._settled:
             while not self._fits(held):
                 if not self._reserved:
@@ -99,13 +110,15 @@ class Budget:
     def _fits(self, held: Reservation) -> bool:
         waiting = [*self._reserved, held]
         tokens = self.spend.tokens + sum(r.tokens for r in waiting)
-        usd = self.spend.cost_usd + sum(self._cost_usd(r) for r in waiting)
+        usd = self.spend.cost_usd + sum(r.most_usd for r in waiting)
         return (self.max_tokens is None or tokens <= self.max_tokens) and (
             self.max_usd is None or usd <= self.max_usd
         )
 
-    def _cost_usd(self, held: Reservation) -> float:
-        return self.prices.cost_usd(held.prompt_tokens, held.completion_tokens)
+    def count_kept(self) -> None:
+        """A reply was there already."""
+        with self._settled:
+            self.spend.kept += 1
 
     def _book(self, held: Reservation) -> None:
         spend = self.spend
@@ -114,14 +127,16 @@ class Budget:
             spend.requests += 1
             spend.prompt_tokens += prompt
             spend.completion_tokens += completion
-            spend.cost_usd += self.prices.cost_usd(prompt, completion)
-        elif held.billed:
+            spend.cost_usd += held.prices.cost_usd(prompt, completion)
+            return
+        spend.faults += 1
+        if held.billed:
             spend.unanswered_tokens += held.tokens
-            spend.cost_usd += self._cost_usd(held)
+            spend.cost_usd += held.most_usd
 
     def _explain(self, held: Reservation) -> str:
         caps = [f"{self.max_tokens:,} tokens"] if self.max_tokens is not None else []
-        caps += [f"{self.max_usd:.2f} USD"] if self.max_usd is not None else []
+        caps += [f"{self.max_usd:.4f} USD"] if self.max_usd is not None else []
         return (
             f"stopped at the cap of {' and '.join(caps)}: {self.spend.tokens:,} tokens and "
             f"{self.spend.cost_usd:.4f} USD are spent, the next request may take "

@@ -1,8 +1,7 @@
 """The client of OpenAI-compatible servers: requests out, replies in, faults sorted."""
 
-import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.dialect import Dialect
@@ -12,6 +11,7 @@ from gateway.faults import ChatFault, EndpointUnusable, RequestRejected, Transie
 MESSAGE_CHARACTERS = 400
 HOPELESS = (401, 403, 404)  # the key, the rights, the model or the address
 TRANSIENT = (408, 409, 425, 429)
+CROWDED = (408, 429, 503, 529)
 
 
 class OpenAIChat:
@@ -22,8 +22,14 @@ class OpenAIChat:
     """
 
     def __init__(
-        self, *, api_key: str | None, base_url: str | None, timeout_s: float = 120.0
+        self,
+        *,
+        api_key: str | None,
+        base_url: str | None,
+        timeout_s: float = 120.0,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
+        self._on_headers = on_headers
         self._api_key = api_key
         self._base_url, self._timeout_s = base_url, timeout_s
         self._client: Any = None
@@ -57,13 +63,16 @@ class OpenAIChat:
     def _connect(self) -> Any:
         with self._connecting:
             if self._client is None:
-                from openai import OpenAI  # heavy, and not part of the core installation
+                from openai import DefaultHttpxClient, OpenAI  # heavy, and not in the core
 
                 self._client = OpenAI(
                     api_key=self._api_key or "none",  # servers of one's own often want no key
                     base_url=self._base_url,
                     timeout=self._timeout_s,
                     max_retries=0,
+                    http_client=DefaultHttpxClient(
+                        timeout=self._timeout_s, event_hooks={"response": [self._show]}
+                    ),
                 )
             return self._client
 
@@ -72,8 +81,9 @@ class OpenAIChat:
 
         client = self._connect()
         try:
-            raw = client.chat.completions.with_raw_response.create(**body)
-            return json.loads(raw.http_response.content)
+            # As plain JSON: checking the request against the client's types, and building them
+            # for the reply, costs more than all the rest.
+            return client.post("/chat/completions", cast_to=object, body=body)
         except OpenAIError as error:
             raise self._fault(error) from None  # the chain could show what the server echoed
         except (ValueError, RecursionError):
@@ -95,8 +105,14 @@ class OpenAIChat:
         timed_out = isinstance(error, APITimeoutError)
         reason = "no reply in time" if timed_out else "the connection broke"
         return TransientFault(
-            f"{reason}: {self._redacted(str(error))}; is the endpoint up?", billed=timed_out
+            f"{reason}: {self._redacted(str(error))}; is the endpoint up?",
+            billed=timed_out,
+            crowded=timed_out,
         )
+
+    def _show(self, response: Any) -> None:
+        if self._on_headers is not None:
+            self._on_headers(response.headers)
 
     def _redacted(self, text: str) -> str:
         if self._api_key:
@@ -112,7 +128,8 @@ def status_fault(
     if code == "insufficient_quota":
         return EndpointUnusable(f"{said}; the account has no credit left")
     if status in TRANSIENT or status >= 500:
-        return TransientFault(said, retry_after_s=retry_after_s(headers))
+        crowded = status in CROWDED
+        return TransientFault(said, retry_after_s=retry_after_s(headers), crowded=crowded)
     if status in HOPELESS:
         return EndpointUnusable(f"{said}; check OPENAI_API_KEY, OPENAI_BASE_URL and --model")
     return RequestRejected(said)

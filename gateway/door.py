@@ -8,14 +8,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.budget import Budget, with_usage
+from gateway.budget import Budget, Prices, with_usage
 from gateway.cache import as_kept, find_reply, keep_reply, request_hash
 from gateway.chat import OpenAIChat
 from gateway.exchange import Chat, ChatReply, ChatRequest, Messages
 from gateway.faults import ChatFault, TransientFault
 from gateway.limits import Retries
-from gateway.settings import ModelSettings, model_settings
+from gateway.pacing import Pace
+from gateway.roles import RoleSettings
+from gateway.settings import ModelSettings, find_secret, model_settings
 from store.errors import InvalidInput
+
+UNPACED = 256  # more than anybody asks at once
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Door:
     seed: int | None = None
     budget: Budget = field(default_factory=Budget)
     retries: Retries = field(default_factory=Retries)
+    prices: Prices | None = None  # the model's own; else the budget's
+    pace: Pace = field(default_factory=lambda: Pace(UNPACED))
     _asking: dict[str, tuple[threading.Lock, int]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -66,13 +72,12 @@ class Door:
             BudgetSpent: the request could pass the cap.
             EndpointUnusable: no request will succeed.
         """
-        request = ChatRequest(
-            self.model, messages, schema, self.temperature, self.max_tokens * stretch, self.seed
-        )
+        request = self.request(messages, schema, stretch)
         key = request_hash(request)
         with self._alone(key):
             kept = find_reply(self.engine, key)
             if kept is not None:
+                self.budget.count_kept()
                 return answered(kept, key, request.max_tokens, cached=True)
             try:
                 reply = self.retries.run(lambda: self._send(request, key))
@@ -80,19 +85,31 @@ class Door:
                 return Answer("", key, trouble=str(fault), failed=True)
         return answered(reply, key, request.max_tokens, cost_usd=self._cost_usd(reply))
 
+    def request(
+        self, messages: Messages, schema: Mapping[str, Any] | None = None, stretch: int = 1
+    ) -> ChatRequest:
+        """What would be sent."""
+        room = self.max_tokens * stretch
+        return ChatRequest(self.model, messages, schema, self.temperature, room, self.seed)
+
     def _send(self, request: ChatRequest, key: str) -> ChatReply:
-        with self.budget.reserve(request) as held:
+        with self.budget.reserve(request, self.prices) as held:
             try:
-                reply = as_kept(with_usage(self.chat(request), request))
+                with self.pace.slot(held.prompt_tokens):
+                    reply = as_kept(with_usage(self.chat(request), request))
             except TransientFault as fault:
                 held.billed = fault.billed
+                if fault.crowded:
+                    self.pace.crowded()
                 raise
+            self.pace.succeeded()
             held.reply = reply
             keep_reply(self.engine, key, request, reply, self._cost_usd(reply))
         return reply
 
     def _cost_usd(self, reply: ChatReply) -> float:
-        return self.budget.prices.cost_usd(reply.prompt_tokens, reply.completion_tokens)
+        prices = self.prices or self.budget.prices
+        return prices.cost_usd(reply.prompt_tokens, reply.completion_tokens)
 
     @contextmanager
     def _alone(self, key: str) -> Iterator[None]:
@@ -151,5 +168,45 @@ def open_door(
     chat = OpenAIChat(api_key=settings.secret(), base_url=settings.base_url, timeout_s=timeout_s)
     try:
         yield Door(engine, chat, wanted, temperature, max_tokens, budget=budget or Budget())
+    finally:
+        chat.close()
+
+
+def role_has_endpoint(role: RoleSettings) -> bool:
+    """Whether the role's key is set, or the address of a server that may want none."""
+    return role.base_url is not None or find_secret(role.key_variable) is not None
+
+
+@contextmanager
+def open_role(
+    engine: sa.Engine, role: RoleSettings, budget: Budget | None = None, pace: Pace | None = None
+) -> Iterator[Door]:
+    """A door to the model of a role; nothing is sent before the first question.
+
+    Roles that ask one model of one endpoint should share their `pace`.
+
+    Raises:
+        InvalidInput: the role has no endpoint or no model.
+    """
+    secret = find_secret(role.key_variable)
+    if not role_has_endpoint(role):
+        raise InvalidInput(
+            f"expected an endpoint for the {role.role}: set {role.key_variable}, or its base_url"
+        )
+    if not role.model:
+        raise InvalidInput(
+            f"expected the name of a model for the {role.role}: give --model or set MRALIGN_MODEL; "
+            "`mralign models show` lists what is in force"
+        )
+    key = secret.get_secret_value() if secret else None
+    pace = pace or Pace(role.at_once, role.requests_per_minute, role.tokens_per_minute)
+    chat = OpenAIChat(
+        api_key=key, base_url=role.base_url, timeout_s=role.timeout_s, on_headers=pace.observe
+    )
+    try:
+        yield Door(
+            engine, chat, role.model, role.temperature, role.max_tokens, role.seed,
+            budget=budget or Budget(), prices=role.prices, pace=pace,
+        )  # fmt: skip
     finally:
         chat.close()

@@ -91,7 +91,9 @@ class Encoder:
     def _model(self) -> Any:
         forbid_hub()
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # a bar of its own would break the run's progress line
         return SentenceTransformer(str(packaged_model()), local_files_only=True).eval()
 
     def __call__(self, texts: Sequence[str], on_progress: Progress | None = None) -> Vectors:

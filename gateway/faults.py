@@ -11,15 +11,20 @@ class TransientFault(ChatFault):
     """The same request may succeed later.
 
     `retry_after_s` is the wait that the server asked for; `billed` says that the server may have
-    done the work although no reply came.
+    done the work although no reply came, `crowded` that it had too much to do.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, billed: bool = False
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        billed: bool = False,
+        crowded: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        self.billed = billed
+        self.billed, self.crowded = billed, crowded
 
 
 class RequestRejected(ChatFault):

@@ -4,9 +4,10 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from queue import SimpleQueue
 from typing import TypeVar
 
 from gateway.faults import EndpointUnusable, TransientFault
@@ -119,22 +120,27 @@ def each_done(
     nothing more is started, what is under way ends and is given, and then the error is raised.
     """
     source, running = iter(items), dict[Future[Result], Item]()
+    ended = SimpleQueue[Future[Result]]()
     failure: BaseException | None = None
     pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="chat")
     try:
         while True:
             # As many again wait in line, so that nobody idles while the caller writes rows.
             room = 2 * at_once - len(running) if failure is None else 0
-            running.update({pool.submit(call, item): item for item in islice(source, room)})
+            for item in islice(source, room):
+                future = pool.submit(call, item)
+                running[future] = item
+                future.add_done_callback(ended.put)
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running.pop(future)
-                if (error := future.exception()) is None:
-                    yield item, future.result()
-                else:
-                    failure = failure or error
-            if failure is not None:
+            future = ended.get()
+            if future not in running:
+                continue  # it was taken out of the line after an error
+            ready = running.pop(future)
+            if (error := future.exception()) is None:
+                yield ready, future.result()
+            else:
+                failure = failure or error
                 running = {future: item for future, item in running.items() if not future.cancel()}
     finally:
         pool.shutdown(cancel_futures=True)

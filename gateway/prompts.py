@@ -131,10 +131,15 @@ def fenced(name: str, value: Data, fence: str) -> str:
 
 
 def defused(text: str) -> str:
-    """The text without control characters, and with chat templates' own marks broken by a space."""
+    """The text without control characters, and with chat templates' own marks broken by spaces.
+
+    Identity: no mark is left, not even one whose halves a broken mark has set free.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _CONTROL.sub("\ufffd", text)
-    return _TEMPLATE_MARKS.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+    while (broken := _TEMPLATE_MARKS.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)) != text:
+        text = broken
+    return text
 
 
 def _items(value: Data) -> Sequence[str]:

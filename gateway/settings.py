@@ -1,6 +1,8 @@
 """What the gateway takes from the environment, and what it sets there for the libraries below."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,6 +45,24 @@ class ModelSettings(BaseSettings):
     def secret(self) -> str | None:
         """The key itself, for the client alone."""
         return self.api_key.get_secret_value() if self.api_key else None
+
+
+def variables() -> Mapping[str, str]:
+    """The environment's variables that steer roles; a key is not among them."""
+    names = ("OPENAI_BASE_URL",)
+    return {k: v for k, v in os.environ.items() if k in names or k.startswith("MRALIGN_")}
+
+
+def find_config(given: Path | None = None) -> Path | None:
+    """The config file: the one that is given, else the one that MRALIGN_CONFIG names."""
+    named = os.environ.get("MRALIGN_CONFIG")
+    return given or (Path(named).expanduser() if named else None)
+
+
+def find_secret(variable: str) -> SecretStr | None:
+    """The key in an environment variable, for the client alone."""
+    value = os.environ.get(variable)
+    return SecretStr(value) if value else None
 
 
 def model_settings() -> ModelSettings:

@@ -1,5 +1,7 @@
 """`mralign annotate`: the frozen vocabulary's categories on every segment."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,16 +11,23 @@ from mralign.database import open_database
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
+    ConfigFile,
+    DryRun,
+    Given,
     Limit,
+    MaxTokens,
     MaxUsd,
     Offline,
     PriceIn,
     PriceOut,
     Resume,
-    endpoint_settings,
+    chosen_roles,
+    rehearsal,
+    show_forecasts,
     spending_cap,
+    watched,
 )
-from mralign.terminal import progress, say, show_table
+from mralign.terminal import say, show_table
 from store import annotations
 from store.engine import reading
 from store.items import count_items
@@ -30,7 +39,8 @@ if TYPE_CHECKING:
 
     from annotator.run import Vocabulary
     from gateway.budget import Budget
-    from gateway.settings import ModelSettings
+    from gateway.door import Door
+    from gateway.roles import Role, RoleSettings
     from store.tables import Run
 
 app = typer.Typer(
@@ -40,6 +50,7 @@ app = typer.Typer(
 )
 
 PARTIAL_EXIT = 3
+SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model
 RULES = ("agreed", "merged", "adjudicated")
 SOURCES = ("consensus", "annotator_a", "annotator_b")
 
@@ -56,10 +67,13 @@ def run(
     base_url: BaseUrl = None,
     limit: Limit = None,
     resume: Resume = None,
-    concurrency: Concurrency = 8,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    concurrency: Concurrency = None,
     max_usd: MaxUsd = None,
-    price_in: PriceIn = 0.0,
-    price_out: PriceOut = 0.0,
+    max_tokens: MaxTokens = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
 ) -> None:
     """Let two annotators and an adjudicator label every trace with thinking.
 
@@ -72,15 +86,20 @@ def run(
 
     engine = open_database()
     vocabulary = load_vocabulary(engine, taxonomy)
-    settings = endpoint_settings(offline, base_url, [model_a, model_b, adjudicator])
-    cap = spending_cap(max_usd, price_in, price_out)
-    models = (model_a, model_b or model_a, adjudicator or model_a)
-    with progress("annotate") as advance:
+    models = {"annotator_a": model_a, "annotator_b": model_b, "adjudicator": adjudicator}
+    own = {role: {"model": model} for role, model in models.items()}
+    given = Given(config, base_url, concurrency, price_in, price_out)
+    roles = chosen_roles(offline, given, own, "annotator_a")
+    cap = spending_cap(max_usd, max_tokens, roles)
+    if dry_run:
+        rehearse(engine, vocabulary, roles, cap, limit, resume)
+        return
+    with watched("annotate", cap) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
-        if settings is None:
+        if roles is None:
             finished = _run_offline(engine, vocabulary, job)
         else:
-            finished = _run_models(engine, vocabulary, settings, models, cap, concurrency, job)
+            finished = _run_models(engine, vocabulary, roles, cap, job)
     show_run(engine, finished)
     if finished.status == RunStatus.PARTIAL:
         raise typer.Exit(PARTIAL_EXIT)
@@ -98,42 +117,63 @@ def _run_offline(engine: "sa.Engine", vocabulary: "Vocabulary", job: dict[str, A
 def _run_models(
     engine: "sa.Engine",
     vocabulary: "Vocabulary",
-    settings: "ModelSettings",
-    models: tuple[str | None, str | None, str | None],
+    roles: "Mapping[Role, RoleSettings]",
     cap: "Budget",
-    at_once: int,
     job: dict[str, Any],
 ) -> "Run":
-    from contextlib import ExitStack
-
-    from annotator import endpoint
-    from annotator.chat_panel import ChatPanel
+    from annotator.endpoint import endpoint_panel, panel_prompt_hash
     from annotator.run import run_annotation
-    from gateway.door import open_door
-    from gateway.limits import each_done
 
-    with ExitStack() as doors:
-        a, b, judge = (
-            doors.enter_context(open_door(engine, model=model, budget=cap, settings=settings))
-            for model in models
-        )
-        panel = ChatPanel(
-            endpoint.endpoint_annotator(a.ask, "annotator_a"),
-            endpoint.endpoint_annotator(b.ask, "annotator_b"),
-            endpoint.endpoint_adjudicator(judge.ask),
-            vocabulary.categories,
-            lambda call, traces: each_done(call, traces, at_once),
-        )
-        if a.model == b.model:
-            say(f"A and B ask the same model, {a.model}: they are not independent.")
+    with open_doors(engine, roles, cap) as (a, b, judge):
+        if b.seed == SECOND_DRAW[1] and a.model == b.model:
+            say(f"A and B are two draws of one model, {a.model}: they are not independent.")
+        at_once = min(role.at_once for role in roles.values())
+        panel = endpoint_panel(a.ask, b.ask, judge.ask, vocabulary.categories, at_once)
         return run_annotation(
             engine,
             panel,
             vocabulary,
             model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
-            prompt_hash=endpoint.prompt_of(endpoint.CONTROLLED).sha256,
+            prompt_hash=panel_prompt_hash(),
             **job,
         )
+
+
+@contextmanager
+def open_doors(
+    engine: "sa.Engine", roles: "Mapping[Role, RoleSettings]", cap: "Budget"
+) -> "Iterator[tuple[Door, Door, Door]]":
+    """The doors of A, B and the adjudicator; B draws anew where A would send the same requests."""
+    from gateway.door import open_role
+
+    with ExitStack() as doors:
+        a, b, judge = (doors.enter_context(open_role(engine, role, cap)) for role in roles.values())
+        if (a.model, a.temperature, a.seed) == (b.model, b.temperature, b.seed):
+            b.temperature, b.seed = SECOND_DRAW  # a kept reply of A's would be given to B
+        yield a, b, judge
+
+
+def rehearse(
+    engine: "sa.Engine",
+    vocabulary: "Vocabulary",
+    roles: "Mapping[Role, RoleSettings] | None",
+    cap: "Budget",
+    limit: int | None,
+    resume: int | None,
+) -> None:
+    """Show what a run would send; of the adjudicator the most, since it depends on the others."""
+    from annotator.endpoint import endpoint_panel
+    from annotator.run import rehearse_annotation
+
+    if roles is None:
+        say("Offline nothing is sent.")
+        return
+    with open_doors(engine, roles, cap) as doors:
+        each = [rehearsal(d, r) for d, r in zip(doors, roles.values(), strict=True)]
+        a, b, judge = (stand_in.ask for stand_in in each)
+        panel = endpoint_panel(a, b, judge, vocabulary.categories)
+        traces = rehearse_annotation(engine, panel.rehearse, limit, resume)
+    show_forecasts(traces, {r: e.forecast() for r, e in zip(roles, each, strict=True)})
 
 
 @app.command()
@@ -156,13 +196,13 @@ def show(
 def show_run(engine: "sa.Engine", run: "Run") -> None:
     """Counts a category and a source, how the rules settled the units, and the agreement."""
     with reading(engine) as session:
-        items = count_items(session, run.id)
+        items = count_items(session, run.id, "consensus")
         rules = annotations.count_rules(session, run.id)
         counts = {each: annotations.count_categories(session, run.id, each) for each in SOURCES}
         order = annotations.list_macro_strategies(session, run.parameters["version_id"])
     states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(items.items()))
     say(f"annotate run {run.id}, by {run.model}, with {run.parameters['taxonomy']}: "
-        f"{run.status.value}; traces by source: {states or 'none'}")  # fmt: skip
+        f"{run.status.value}; traces: {states or 'none'}")  # fmt: skip
     if run.tokens:
         say(f"{run.tokens:,} tokens, {run.cost_usd:.4f} USD")
     if run.status != RunStatus.SUCCEEDED:

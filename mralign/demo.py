@@ -43,7 +43,7 @@ class Stage:
 def stages(samples: Path) -> Iterator[Stage]:
     """The pipeline as a user would type it, in the demo's folder."""
     reason = ("--reason", "The demo takes the proposals as they are.")
-    train = ("--train", "--policy", "policy", "--max-steps", "10", "--checkpoint", "checkpoint")
+    train = ("--train", "--policy", "policy", "--accumulation", "1", "--max-steps", "10")
     yield Stage("create the schema", ("db", "upgrade"))
     yield Stage("import traces", ("traces", "import", str(samples)))
     yield Stage("judge them and set polarity", ("traces", "pair"))
@@ -52,7 +52,9 @@ def stages(samples: Path) -> Iterator[Stage]:
     yield Stage("draft a vocabulary", ("taxonomy", "draft", "demo-1", "--preset", "mr-align-15"))
     yield Stage("freeze it", ("taxonomy", "freeze", "demo-1", "--approve", *reason))
     yield Stage("controlled labels", ("annotate", "run", "--offline"))
-    yield Stage("transitions", ("transitions", "show", "--svg", "transitions.svg"))
+    yield Stage(
+        "transitions", ("transitions", "show", "--which", "weights+", "--svg", "weights.svg")
+    )
     yield Stage("export and train", ("export", "--out", "export", *train))
     yield Stage("evaluate the traces", ("evaluate", "--traces"))
     yield Stage("evaluate the policy", ("evaluate", "--limit", "4", "--max-new-tokens", "64"))

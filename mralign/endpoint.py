@@ -1,16 +1,26 @@
 """Which language model a command asks, if any, and what it may spend there."""
 
-from typing import TYPE_CHECKING, Annotated
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mralign.terminal import say
+from mralign.terminal import Advance, duration, progress, say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
     from gateway.budget import Budget
-    from gateway.settings import ModelSettings
+    from gateway.door import Door
+    from gateway.forecast import Forecast, Rehearsal
+    from gateway.roles import Layer, Role, RoleSettings, Settings
 
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of models; else MRALIGN_CONFIG.")
+]
 BaseUrl = Annotated[
     str | None, typer.Option(help="An OpenAI-compatible endpoint; else OPENAI_BASE_URL.")
 ]
@@ -19,62 +29,171 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Take only the first trac
 Resume = Annotated[
     int | None, typer.Option(min=1, help="Go on with this run, which was cut short.")
 ]
-Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Requests at once.")]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Requests at once; else the role's, or 8.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Send nothing: show requests, tokens, cost and time.")
+]
 MaxUsd = Annotated[
     float | None, typer.Option(min=0.0, help="Stop before this is spent; needs the two prices.")
 ]
-PriceIn = Annotated[float, typer.Option(min=0.0, help="USD for a million prompt tokens.")]
-PriceOut = Annotated[float, typer.Option(min=0.0, help="USD for a million reply tokens.")]
+MaxTokens = Annotated[
+    int | None, typer.Option(min=1, help="Stop before this many tokens are used.")
+]
+PriceIn = Annotated[
+    float | None, typer.Option(min=0.0, help="USD for a million prompt tokens; else the role's.")
+]
+PriceOut = Annotated[
+    float | None, typer.Option(min=0.0, help="USD for a million reply tokens; else the role's.")
+]
 
 
-def endpoint_settings(
-    offline: bool, base_url: str | None, named_models: list[str | None]
-) -> "ModelSettings | None":
-    """The endpoint to ask, or None for the offline way, saying why where nobody chose it.
+@dataclass(frozen=True)
+class Given:
+    """What the command line says of every role."""
+
+    config: Path | None = None
+    base_url: str | None = None
+    concurrency: int | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The same as settings of roles."""
+        return {"base_url": self.base_url, "at_once": self.concurrency,
+                "price_in_usd": self.price_in, "price_out_usd": self.price_out}  # fmt: skip
+
+
+def load_roles(
+    config: Path | None = None,
+    options: "Settings | None" = None,
+    own: "Mapping[str, Settings] | None" = None,
+    fallback: "Mapping[str, Layer] | None" = None,
+) -> "dict[Role, RoleSettings]":
+    """Every role as it is in force: `options` for all of them, `own` for one.
 
     Raises:
-        InvalidInput: the options contradict each other, or a model is named and no endpoint is.
+        InvalidInput: the config file or a variable makes no sense.
     """
-    from gateway.settings import model_settings
+    from gateway.roles import Role, read_models_file, resolve_role
+    from gateway.settings import find_config, variables
 
-    named = any(named_models)
-    if offline and (base_url or named):
+    path = find_config(config)
+    file = read_models_file(path) if path else None
+    return {
+        role: resolve_role(
+            role, options={**(options or {}), **(own or {}).get(role, {})},
+            fallback=(fallback or {}).get(role), file=file, variables=variables(),
+        )
+        for role in Role
+    }  # fmt: skip
+
+
+def chosen_roles(
+    offline: bool, given: Given, own: "Mapping[str, Settings]", first: str
+) -> "dict[Role, RoleSettings] | None":
+    """The roles to ask, or None for the offline way, saying why where nobody chose it.
+
+    `own` has an entry for every role of the command; those without a model of their own take the
+    option of the role `first`.
+
+    Raises:
+        InvalidInput: the options contradict each other, or a role has no endpoint.
+    """
+    from gateway.door import role_has_endpoint
+
+    named = any(settings.get("model") for settings in own.values())
+    if offline and (given.base_url or named):
         raise InvalidInput("expected --offline or a model, got both; leave one of them out")
     if offline:
         return None
-    settings = model_settings()
-    if base_url:
-        settings = settings.model_copy(update={"base_url": checked_url(base_url)})
-    if settings.has_endpoint:
-        return settings
-    if named:
-        raise InvalidInput("expected an endpoint: set OPENAI_API_KEY, or give --base-url, or both")
+    behind = ("option of " + first, {"model": own[first].get("model")})
+    every = load_roles(given.config, given.options(), own, {r: behind for r in own if r != first})
+    roles = {role: settings for role, settings in every.items() if role in own}
+    without = [role for role, settings in roles.items() if not role_has_endpoint(settings)]
+    if not without:
+        return roles
+    if named or len(without) < len(roles):
+        raise InvalidInput(
+            f"expected an endpoint for {', '.join(without)}: set OPENAI_API_KEY, or give "
+            "--base-url, or both; `mralign models show` lists what is in force"
+        )
     say("No OPENAI_API_KEY or OPENAI_BASE_URL is set: working offline, without a language model.")
     return None
 
 
-def checked_url(url: str) -> str:
-    """The address, if it is one of the web.
-
-    Raises:
-        InvalidInput: it is not.
-    """
-    if not url.startswith(("http://", "https://")):
-        raise InvalidInput(f"expected an http or https address in --base-url, got {url[:100]!r}")
-    return url
-
-
-def spending_cap(max_usd: float | None, price_in: float, price_out: float) -> "Budget":
+def spending_cap(
+    max_usd: float | None,
+    max_tokens: int | None,
+    roles: "Mapping[Role, RoleSettings] | None",
+) -> "Budget":
     """The cap of a run.
 
     Raises:
         InvalidInput: a cap in USD without prices would never be reached.
     """
-    from gateway.budget import Budget, Prices
+    from gateway.budget import Budget
 
-    if max_usd is not None and not (price_in or price_out):
+    free = [r for r, s in (roles or {}).items() if not (s.price_in_usd or s.price_out_usd)]
+    if max_usd is not None and (free or not roles):
         raise InvalidInput(
-            "expected --price-in and --price-out beside --max-usd: without prices nothing has a "
-            "cost, and the cap would never be reached"
+            "expected --price-in and --price-out beside --max-usd, or prices in the config file, "
+            f"for {' and '.join(free) or 'the model'}: without prices nothing has a cost, and "
+            "the cap would never be reached"
         )
-    return Budget(max_usd=max_usd, prices=Prices(price_in, price_out))
+    return Budget(max_tokens, max_usd)
+
+
+def rehearsal(door: "Door", role: "RoleSettings") -> "Rehearsal":
+    """What stands for the door of a role in a dry run."""
+    from gateway.forecast import Rehearsal
+
+    return Rehearsal(door, role.at_once, role.requests_per_minute, role.tokens_per_minute)
+
+
+def show_forecasts(traces: int, forecasts: "Mapping[str, Forecast]") -> None:
+    """What a run would send; its roles work side by side, so the slowest sets the time."""
+    every = list(forecasts.values())
+    show_table(
+        ("role", "model", "requests", "kept", "prompt tokens", "reply tokens", "USD", "at most"),
+        [(role, f.model, f.requests, f.kept, f.prompt_tokens, f.reply_tokens, f.cost_usd,
+          f.most_usd) for role, f in forecasts.items()],
+        title=f"dry run over {traces:,} traces; nothing was sent",
+    )  # fmt: skip
+    tokens = sum(f.prompt_tokens + f.reply_tokens for f in every)
+    say(
+        f"{sum(f.requests for f in every):,} requests, about {tokens:,} tokens and "
+        f"{sum(f.cost_usd for f in every):.4f} USD (at most {sum(f.most_usd for f in every):.4f} "
+        f"before second tries), about {duration(max(f.seconds for f in every))}"
+    )
+
+
+def report_spend(cap: "Budget", seconds: float) -> None:
+    """The last word of a run: what was sent, what failed, what was there already."""
+    spend = cap.spend
+    if spend.requests or spend.faults or spend.kept:
+        say(
+            f"{spend.requests:,} replies paid for, {spend.kept:,} kept ones used, "
+            f"{spend.faults:,} attempts failed, {spend.tokens:,} tokens, "
+            f"{spend.cost_usd:.4f} USD, {duration(seconds)}"
+        )
+
+
+@contextmanager
+def watched(stage: str, cap: "Budget") -> "Iterator[Advance]":
+    """Progress with spend, rate and errors, and the summary at the end, error or not."""
+    began = time.monotonic()
+
+    def note() -> str:
+        spend, passed = cap.spend, max(time.monotonic() - began, 1e-9)
+        return (
+            f"{spend.requests:,} replies, {spend.requests / passed:.1f}/s, "
+            f"{spend.cost_usd:.4f} USD, {spend.faults:,} errors"
+        )
+
+    try:
+        with progress(stage, note) as advance:
+            yield advance
+    finally:
+        report_spend(cap, time.monotonic() - began)

@@ -1,5 +1,6 @@
 """`mralign label`: open labels for every segment, and what a run gave."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,16 +9,23 @@ from mralign.database import open_database
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
+    ConfigFile,
+    DryRun,
+    Given,
     Limit,
+    MaxTokens,
     MaxUsd,
     Offline,
     PriceIn,
     PriceOut,
     Resume,
-    endpoint_settings,
+    chosen_roles,
+    rehearsal,
+    show_forecasts,
     spending_cap,
+    watched,
 )
-from mralign.terminal import progress, say, show_table
+from mralign.terminal import say, show_table
 from store.engine import reading
 from store.items import count_items
 from store.labels import list_inventory
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.budget import Budget
-    from gateway.settings import ModelSettings
+    from gateway.roles import Role, RoleSettings
     from store.tables import Run
 
 app = typer.Typer(
@@ -38,6 +46,7 @@ app = typer.Typer(
 )
 
 PARTIAL_EXIT = 3
+LABELER = "labeler"  # as the items of a label run name their source
 
 
 @app.command()
@@ -47,10 +56,13 @@ def run(
     offline: Offline = False,
     limit: Limit = None,
     resume: Resume = None,
-    concurrency: Concurrency = 8,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    concurrency: Concurrency = None,
     max_usd: MaxUsd = None,
-    price_in: PriceIn = 0.0,
-    price_out: PriceOut = 0.0,
+    max_tokens: MaxTokens = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
 ) -> None:
     """Label every segment of every trace with thinking.
 
@@ -59,18 +71,44 @@ def run(
     --resume. The exit code is 3 where a trace could not be labelled.
     """
     engine = open_database()
-    settings = endpoint_settings(offline, base_url, [model])
-    cap = spending_cap(max_usd, price_in, price_out)
-    with progress("label") as advance:
+    given = Given(config, base_url, concurrency, price_in, price_out)
+    roles = chosen_roles(offline, given, {LABELER: {"model": model}}, LABELER)
+    cap = spending_cap(max_usd, max_tokens, roles)
+    if dry_run:
+        rehearse(engine, roles, cap, limit, resume)
+        return
+    with watched("label", cap) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
-        if settings is None:
+        if roles is None:
             finished = _run_offline(engine, job)
         else:
-            finished = _run_model(engine, settings, model, cap, concurrency, job)
+            finished = _run_model(engine, next(iter(roles.values())), cap, job)
     _show_run(engine, finished)
     show_labels(engine, finished.id, 10)
     if finished.status == RunStatus.PARTIAL:
         raise typer.Exit(PARTIAL_EXIT)
+
+
+def rehearse(
+    engine: "sa.Engine",
+    roles: "Mapping[Role, RoleSettings] | None",
+    cap: "Budget",
+    limit: int | None,
+    resume: int | None,
+) -> None:
+    """Show what a run would send."""
+    from annotator.endpoint import endpoint_labeler
+    from annotator.run import rehearse_labeling
+    from gateway.door import open_role
+
+    if roles is None:
+        say("Offline nothing is sent.")
+        return
+    role = next(iter(roles.values()))
+    with open_role(engine, role, cap) as door:
+        stand_in = rehearsal(door, role)
+        traces = rehearse_labeling(engine, endpoint_labeler(stand_in.ask), limit, resume)
+    show_forecasts(traces, {LABELER: stand_in.forecast()})
 
 
 def _run_offline(engine: "sa.Engine", job: dict[str, Any]) -> "Run":
@@ -83,18 +121,16 @@ def _run_offline(engine: "sa.Engine", job: dict[str, Any]) -> "Run":
 
 def _run_model(
     engine: "sa.Engine",
-    settings: "ModelSettings",
-    model: str | None,
+    role: "RoleSettings",
     cap: "Budget",
-    at_once: int,
     job: dict[str, Any],
 ) -> "Run":
     from annotator.endpoint import endpoint_labeler
     from annotator.run import run_labeling
-    from gateway.door import open_door
+    from gateway.door import open_role
 
-    with open_door(engine, model=model, budget=cap, settings=settings) as door:
-        labeler = endpoint_labeler(door.ask, at_once)
+    with open_role(engine, role, cap) as door:
+        labeler = endpoint_labeler(door.ask, role.at_once)
         return run_labeling(
             engine, labeler, model=door.model, prompt_hash=labeler.prompt_hash, **job
         )
@@ -121,7 +157,7 @@ def show(
 
 def _show_run(engine: "sa.Engine", run: "Run") -> None:
     with reading(engine) as session:
-        counts = count_items(session, run.id)
+        counts = count_items(session, run.id, LABELER)
     states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(counts.items()))
     say(f"label run {run.id}, by {run.model}: {run.status.value}; traces: {states or 'none'}")
     if run.tokens:

@@ -25,6 +25,7 @@ NOUNS = {
     "export": "Write the training set, and start training on it.",
     "explain-weight": "Where a weight of an export comes from.",
     "evaluate": "Accuracy and misleading rate of a policy or of traces.",
+    "models": "Which language models are asked, and who said so.",
     "runs": "What ran, with what parameters, and how it ended.",
     "people": "Add people, set their roles and passwords.",
     "serve": "Serve the pages.",

@@ -87,3 +87,8 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
     """A session that sees one state of the database and writes nothing."""
     with Session(engine, expire_on_commit=False) as session:
         yield session
+
+
+def is_writing(session: Session) -> bool:
+    """Whether the session is one of `transaction()`: what it reads may never be committed."""
+    return bool(session.get_bind().get_execution_options().get("mralign_writing", False))

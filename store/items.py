@@ -15,9 +15,11 @@ LOOKUP_BATCH = 500  # SQLite limits the parameters of a statement
 TraceRow = tuple[Trace, Question, list[Segment]]
 
 
-def count_items(session: Session, run_id: int) -> dict[ItemStatus, int]:
-    """How many traces of a run have each status; a trace with many sources counts once for each."""
-    query = select(RunItem.status, sa.func.count()).where(col(RunItem.run_id) == run_id)
+def count_items(session: Session, run_id: int, source: str) -> dict[ItemStatus, int]:
+    """How many traces of a run have each status with a source."""
+    query = select(RunItem.status, sa.func.count()).where(
+        RunItem.run_id == run_id, RunItem.source == source
+    )
     rows = session.exec(query.group_by(col(RunItem.status)))
     return {ItemStatus(status): count for status, count in rows}
 

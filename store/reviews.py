@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -10,8 +11,10 @@ from store.states import VersionStatus
 from store.tables import Person, ReviewEvent, TaxonomyVersion
 
 
-def lock_version(session: Session, version_id: int, seen_revision: int | None) -> TaxonomyVersion:
-    """The version, held until the transaction ends, if it is what the person saw.
+def lock_version(
+    session: Session, version_id: int, seen_revision: int | None = None
+) -> TaxonomyVersion:
+    """The version, held until the transaction ends; as it was seen, where that is given.
 
     Raises:
         NotFound: there is no such version.
@@ -73,6 +76,24 @@ def list_events(session: Session, version_id: int) -> list[ReviewEvent]:
     """The log of a version, oldest first."""
     query = select(ReviewEvent).where(col(ReviewEvent.version_id) == version_id)
     return list(session.exec(query.order_by(col(ReviewEvent.revision))))
+
+
+def list_events_after(
+    session: Session, version_id: int, after: int, until: int
+) -> list[tuple[int, str, dict[str, Any], int | None]]:
+    """Number, kind, payload and what it undoes of the events of revisions (after, until]."""
+    query = sa.select(
+        col(ReviewEvent.id),
+        col(ReviewEvent.kind),
+        col(ReviewEvent.payload),
+        col(ReviewEvent.undoes_id),
+    ).where(
+        col(ReviewEvent.version_id) == version_id,
+        col(ReviewEvent.revision) > after,
+        col(ReviewEvent.revision) <= until,
+    )
+    rows = session.execute(query.order_by(col(ReviewEvent.revision))).tuples()
+    return list(rows)
 
 
 def get_event(session: Session, version_id: int, event_id: int) -> ReviewEvent:

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxonomy.clustering import Numbers
-from taxonomy.embedding import Embed, Vectors, centre, embed_texts
+from taxonomy.embedding import Vectors, centre
 from taxonomy.replay import CategoryText
 
 # Beyond this cosine distance a label is not said to belong to the nearest cluster: measured,
 # labels past it fall into the wrong category three times in four, and most noise lies there.
 NEAREST_LIMIT = 0.5
-# Below this mean cosine to a category's texts none is proposed.
-LEAST_SIMILARITY = 0.23
+# Below this mean share of a cluster's labels no category is proposed.
+LEAST_SHARE = 0.25
 
 Distances = NDArray[np.float64]
 
@@ -51,47 +51,24 @@ def place(vectors: Vectors, numbers: Numbers, centres: Vectors) -> Places:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The category that a cluster's members are most like; None where none is like enough."""
+    """The category that most of a cluster goes to, and its share; None where that is too little."""
 
     category: str | None
     similarity: float
 
 
-def category_similarities(
-    vectors: Vectors, categories: Sequence[CategoryText], embed: Embed
-) -> Distances:
-    """How like each label is to each category's texts.
-
-    The mean of three cosines: to the name, to "name: definition", and to the nearest clause of the
-    definition.
-    Shapes: (n, d) to (n, categories).
-    """
-    names = embed_texts([category.name for category in categories], embed)
-    whole = embed_texts([f"{each.name}: {each.definition}" for each in categories], embed)
-    clauses = [clause for category in categories for clause in _clauses(category.definition)]
-    owners = np.repeat(
-        np.arange(len(categories)), [len(_clauses(each.definition)) for each in categories]
-    )
-    cosines = vectors @ embed_texts(clauses, embed).T
-    nearest = [cosines[:, owners == number].max(axis=1) for number in range(len(categories))]
-    total = vectors @ names.T + vectors @ whole.T + np.stack(nearest, axis=1)
-    return np.asarray(total / 3.0, dtype=np.float64)
-
-
-def _clauses(definition: str) -> list[str]:
-    marked = definition.replace(":", ",").replace(";", ",")
-    return [clause.strip() for clause in marked.split(",") if clause.strip()] or [definition]
-
-
 def propose(
-    similarities: Distances, numbers: Numbers, categories: Sequence[CategoryText]
+    shares: Distances, numbers: Numbers, categories: Sequence[CategoryText]
 ) -> list[Proposal]:
-    """A category for each cluster: the one that its members are most like on average."""
+    """A category for each cluster: the one that its labels belong to most on average.
+
+    Shapes: shares (n, categories), numbers (n,).
+    """
     proposals = []
     for number in range(int(numbers.max(initial=-1)) + 1):
-        means = similarities[numbers == number].mean(axis=0)
+        means = shares[numbers == number].mean(axis=0)
         best = int(means.argmax())
-        similar = float(means[best])
-        key = categories[best].key if similar >= LEAST_SIMILARITY else None
-        proposals.append(Proposal(key, similar))
+        share = float(means[best])
+        key = categories[best].key if share >= LEAST_SHARE else None
+        proposals.append(Proposal(key, share))
     return proposals

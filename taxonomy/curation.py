@@ -10,20 +10,12 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
-from store.errors import InvalidInput, NotFound
-from store.reviews import append_event, get_event, list_events, lock_version
-from store.runs import get_run
+from store.errors import Conflict, InvalidInput, NotFound
+from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
-from store.tables import (
-    Cluster,
-    ClusterMembership,
-    OpenLabel,
-    Person,
-    ReviewEvent,
-    TaxonomyVersion,
-)
-from store.taxonomies import get_version, list_clusters, list_memberships
-from taxonomy.assignment import NEAREST_LIMIT
+from store.tables import Person, ReviewEvent, TaxonomyVersion
+from store.taxonomies import get_version
+from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
     Assign,
@@ -32,6 +24,7 @@ from taxonomy.decisions import (
     EditCategory,
     MarkNoise,
     Merge,
+    Remark,
     Rename,
     RetireCategory,
     Split,
@@ -39,17 +32,10 @@ from taxonomy.decisions import (
     clean_optional,
 )
 from taxonomy.payloads import Board, describe
-from taxonomy.replay import Base, BaseGroup, BaseLabel, Event, State, active_events, replay
+from taxonomy.replay import Event
+from taxonomy.standing import Standing, stand
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import (
-    CategoryView,
-    Group,
-    LabelView,
-    PlacedLabel,
-    view_categories,
-    view_groups,
-    view_labels,
-)
+from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
 
 __all__ = [
     "AddCategory",
@@ -61,6 +47,8 @@ __all__ = [
     "LabelView",
     "MarkNoise",
     "Merge",
+    "Progress",
+    "Remark",
     "Rename",
     "RetireCategory",
     "ReviewState",
@@ -75,7 +63,7 @@ __all__ = [
 class ReviewState:
     """A version as its events in force leave it.
 
-    `noise` holds the labels that are in no group. `undoable` are the decisions in force and
+    `undoable` are the decisions in force and
     `redoable` the undos in force, newest first.
     """
 
@@ -83,22 +71,30 @@ class ReviewState:
     version_name: str
     status: VersionStatus
     revision: int
-    groups: tuple[Group, ...]
-    categories: tuple[CategoryView, ...]
-    noise: tuple[LabelView, ...]
-    undoable: tuple[ReviewEvent, ...]
-    redoable: tuple[ReviewEvent, ...] = ()
+    cluster_run_id: int | None
+    views: Views
+    undoable: tuple[Event, ...]
+    redoable: tuple[Event, ...]
 
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that hold labels, by falling count of instances."""
+        return self.views.by_size
 
-@dataclass(frozen=True)
-class Curation:
-    """A version with its clustering, its log and the state that they give."""
+    @property
+    def categories(self) -> tuple[CategoryView, ...]:
+        """The categories in their order, with their instances."""
+        return self.views.categories
 
-    version: TaxonomyVersion
-    placed: tuple[PlacedLabel, ...]
-    own_events: tuple[ReviewEvent, ...]
-    active: frozenset[int]
-    state: State
+    @property
+    def noise(self) -> tuple[LabelView, ...]:
+        """The labels that are in no group."""
+        return self.views.noise
+
+    @property
+    def progress(self) -> Progress:
+        """How much a person has decided."""
+        return self.views.progress
 
 
 def get_review_state(session: Session, version_id: int) -> ReviewState:
@@ -107,20 +103,18 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
     Raises:
         NotFound: there is no such version.
     """
-    curation = load(session, get_version(session, version_id))
-    labels = view_labels(curation.state, curation.placed)
-    version, newest = curation.version, curation.own_events[::-1]
-    in_force = [event for event in newest if event.id in curation.active]
+    version = get_version(session, version_id)
+    standing = stand(session, version)
+    newest = standing.in_force[::-1]
     return ReviewState(
         version_id=version.id,
         version_name=version.name,
         status=version.status,
         revision=version.revision,
-        groups=view_groups(curation.state, curation.placed, labels),
-        categories=view_categories(curation.state.categories.values(), labels),
-        noise=tuple(label for label in labels if curation.state.anchors[label.key] is None),
-        undoable=tuple(event for event in in_force if event.kind in UNDOABLE_KINDS),
-        redoable=tuple(event for event in in_force if event.kind == "undo"),
+        cluster_run_id=version.cluster_run_id,
+        views=standing.views,
+        undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
+        redoable=tuple(event for event in newest if event.kind == "undo"),
     )
 
 
@@ -137,19 +131,20 @@ def decide(
 
     Raises:
         NotFound: there is no such version, group, label or category.
-        Conflict: somebody decided something since `seen_revision`.
+        Conflict: somebody decided about the same labels or categories since `seen_revision`.
         FrozenVersion: the version is frozen, or was.
         InvalidInput: the decision breaks a rule, or the version is approved.
     """
-    version = _open_version(session, version_id, seen_revision)
-    curation = load(session, version)
-    board = Board(curation.state, {label.open_label_id: label.key for label in curation.placed})
+    version = _open_version(session, version_id)
+    standing = stand(session, version)
+    late = seen_revision is not None and seen_revision != version.revision
     try:
-        kind, payload = describe(decision, board)
+        kind, payload = describe(decision, Board(standing.state, standing.clustering.keys))
     except UnknownNameError as error:
-        raise NotFound(str(error)) from error
+        raise _late(version) if late else NotFound(str(error)) from error
     except DecisionError as error:
-        raise InvalidInput(str(error)) from error
+        raise _late(version) if late else InvalidInput(str(error)) from error
+    _require_no_clash(version, standing, seen_revision, kind, payload)
     return _write(session, version, kind, payload, person, reason)
 
 
@@ -166,54 +161,61 @@ def undo(
 
     Raises:
         NotFound: the version has no such event, or none to undo.
-        Conflict: somebody decided something since `seen_revision`.
+        Conflict: somebody decided about the same things since `seen_revision`; without a number,
+            about anything.
         InvalidInput: the event is undone already, tells of the version's life, or made a category
             that a later decision in force uses.
     """
-    version = _open_version(session, version_id, seen_revision)
-    events = list_events(session, version_id)
-    in_force = [event for event in events if event.id in _active_ids(events)]
+    version = _open_version(session, version_id)
+    standing = stand(session, version)
+    if event_id is None:  # which one is the newest is what the person saw
+        _require_seen(version, seen_revision)
+        event_id = next((event.id for event in standing.in_force[::-1] if _decides(event)), None)
     if event_id is None:
-        decisions = [event for event in in_force if event.kind in UNDOABLE_KINDS]
-        if not decisions:
-            raise NotFound(f"expected a decision to undo in {version.name}, found none")
-        event_id = decisions[-1].id
+        raise NotFound(f"expected a decision to undo in {version.name}, found none")
     target = get_event(session, version_id, event_id)
     try:
-        require_undoable(_event(target), [_event(row) for row in in_force])
+        require_undoable(Event(target.id, target.kind, target.payload), standing.in_force)
     except DecisionError as error:
         raise InvalidInput(str(error)) from error
+    _require_no_clash(version, standing, seen_revision, "undo", {}, target.id)
     return _write(session, version, "undo", {}, person, reason, target.id)
 
 
-def load(session: Session, version: TaxonomyVersion) -> Curation:
-    """Read a version's clustering and log, and replay them."""
-    base, placed = _read_base(session, version.cluster_run_id)
-    own = list_events(session, version.id)
-    events = [_event(row) for row in (*_inherited(session, version), *own)]
-    return Curation(version, placed, tuple(own), _active_ids(own), replay(base, events))
+def _decides(event: Event) -> bool:
+    return event.kind in UNDOABLE_KINDS
 
 
-def _inherited(session: Session, version: TaxonomyVersion) -> list[ReviewEvent]:
-    """The events of the parents, the oldest first; parents are frozen, so these stand still."""
-    rows: list[ReviewEvent] = []
-    parent_id = version.parent_id
-    while parent_id is not None:
-        rows = [*list_events(session, parent_id), *rows]
-        parent_id = get_version(session, parent_id).parent_id
-    return rows
+def _late(version: TaxonomyVersion) -> Conflict:
+    return Conflict(
+        f"somebody changed {version.name} meanwhile, and what this is about with it; look at it "
+        "again and repeat the decision"
+    )
 
 
-def _event(row: ReviewEvent) -> Event:
-    return Event(row.id, row.kind, row.payload, row.undoes_id)
+def _require_seen(version: TaxonomyVersion, seen_revision: int | None) -> None:
+    if seen_revision is not None and seen_revision != version.revision:
+        raise _late(version)
 
 
-def _active_ids(rows: list[ReviewEvent]) -> frozenset[int]:
-    return frozenset(event.id for event in active_events(map(_event, rows)))
+def _require_no_clash(
+    version: TaxonomyVersion,
+    standing: Standing,
+    seen_revision: int | None,
+    kind: str,
+    payload: dict[str, Any],
+    undoes_id: int | None = None,
+) -> None:
+    """Let a decision pass that others made since, unless it is about the same things."""
+    if seen_revision is None or seen_revision == version.revision:
+        return
+    unknown = seen_revision > version.revision
+    if unknown or find_clash(standing.own, seen_revision, kind, payload, undoes_id) is not None:
+        raise _late(version)
 
 
-def _open_version(session: Session, version_id: int, seen_revision: int | None) -> TaxonomyVersion:
-    version = lock_version(session, version_id, seen_revision)
+def _open_version(session: Session, version_id: int) -> TaxonomyVersion:
+    version = lock_version(session, version_id)
     if version.status == VersionStatus.APPROVED:
         raise InvalidInput(
             f"{version.name} is approved as it stands; run `mralign taxonomy reopen "
@@ -245,49 +247,3 @@ def _checked(reason: str) -> str:
         return clean_optional(reason, "a reason")
     except DecisionError as error:
         raise InvalidInput(str(error)) from error
-
-
-def _read_base(
-    session: Session, cluster_run_id: int | None
-) -> tuple[Base, tuple[PlacedLabel, ...]]:
-    if cluster_run_id is None:
-        return Base(), ()
-    clusters = {cluster.id: cluster for cluster in list_clusters(session, cluster_run_id)}
-    anchors = {cluster_id: f"c{cluster.number}" for cluster_id, cluster in clusters.items()}
-    limit = float(get_run(session, cluster_run_id).parameters.get("nearest_limit", NEAREST_LIMIT))
-    rows = list_memberships(session, cluster_run_id)
-    labels = tuple(_base_label(membership, label, anchors, limit) for membership, label in rows)
-    placed = tuple(_placed_label(membership, label) for membership, label in rows)
-    return Base(tuple(map(_base_group, clusters.values())), labels), placed
-
-
-def _base_group(cluster: Cluster) -> BaseGroup:
-    return BaseGroup(
-        f"c{cluster.number}", cluster.name, cluster.definition, cluster.proposed_category
-    )
-
-
-def _base_label(
-    membership: ClusterMembership, label: OpenLabel, anchors: dict[int, str], limit: float
-) -> BaseLabel:
-    """The label in its cluster, else in the nearest one if that is near, else in none."""
-    if membership.cluster_id is not None:
-        anchor, origin = anchors[membership.cluster_id], "cluster"
-    elif membership.nearest_cluster_id is not None and membership.distance <= limit:
-        anchor, origin = anchors[membership.nearest_cluster_id], "nearest"
-    else:
-        return BaseLabel(label.key, None, "noise", membership.instances)
-    return BaseLabel(label.key, anchor, origin, membership.instances)
-
-
-def _placed_label(membership: ClusterMembership, label: OpenLabel) -> PlacedLabel:
-    return PlacedLabel(
-        label.id,
-        label.key,
-        label.text,
-        label.definition,
-        membership.instances,
-        membership.distance,
-        membership.x,
-        membership.y,
-    )

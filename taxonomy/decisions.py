@@ -91,7 +91,27 @@ class RetireCategory:
     into: str | None = None
 
 
-Decision = Rename | Merge | Assign | MarkNoise | Split | AddCategory | EditCategory | RetireCategory
+@dataclass(frozen=True)
+class Remark:
+    """Say something about a group without deciding: `kind` is flag, skip or comment."""
+
+    anchor: str
+    kind: str
+    text: str = ""
+
+
+Decision = (
+    Rename
+    | Merge
+    | Assign
+    | MarkNoise
+    | Split
+    | Remark
+    | AddCategory
+    | EditCategory
+    | RetireCategory
+)
+REMARKS = frozenset({"flag", "skip", "comment"})
 
 
 def clean_line(text: str, what: str, limit: int = NAME_LIMIT) -> str:

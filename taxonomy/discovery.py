@@ -5,16 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from taxonomy.assignment import (
-    Places,
-    Proposal,
-    category_similarities,
-    cluster_centres,
-    place,
-    propose,
-)
+from taxonomy.anchors import KnownLabels
+from taxonomy.assignment import Places, Proposal, cluster_centres, place, propose
 from taxonomy.clustering import Method, Numbers, Weights, cluster, number_by_size
 from taxonomy.embedding import Embed, Vectors, embed_texts
+from taxonomy.guidance import category_shares
 from taxonomy.inventory import InventoryLabel, default_min_count, label_text
 from taxonomy.naming import ClusterName, name_clusters
 from taxonomy.reduction import MAP_DIMENSIONS, Points, reduce
@@ -53,8 +48,11 @@ def discover(
     categories: Sequence[CategoryText],
     settings: Settings,
     on_stage: Stage = lambda stage: None,
+    known: KnownLabels | None = None,
 ) -> Discovery:
     """Embed, cluster, number by falling instances, name, and propose categories.
+
+    `known` are labels that speak for a category beside its own name and definition.
 
     Identity: the same labels, vectors and settings give the same result.
     Raises: ValueError where there is no label.
@@ -69,7 +67,8 @@ def discover(
     on_stage("naming")
     centres = cluster_centres(vectors, numbers)
     places = place(vectors, numbers, centres)
-    similarities = category_similarities(vectors, categories, embed) if categories else None
+    on_stage("proposing")
+    proposals = _proposals(labels, numbers, categories, known or KnownLabels(), embed)
     on_stage("mapping")
     return Discovery(
         numbers=numbers,
@@ -78,9 +77,21 @@ def discover(
         points=reduce(vectors, MAP_DIMENSIONS, settings.seed),
         names=name_clusters(labels, vectors, numbers, centres),
         cohesions=[float(1 - places.distances[numbers == n].mean()) for n in range(len(centres))],
-        proposals=[] if similarities is None else propose(similarities, numbers, categories),
+        proposals=proposals,
         min_count=least,
     )
+
+
+def _proposals(
+    labels: Sequence[InventoryLabel],
+    numbers: Numbers,
+    categories: Sequence[CategoryText],
+    known: KnownLabels,
+    embed: Embed,
+) -> list[Proposal]:
+    if not categories:
+        return []
+    return propose(category_shares(labels, categories, known, embed), numbers, categories)
 
 
 def _cluster_frequent(

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from taxonomy.decisions import (
+    REMARKS,
     TEXT_LIMIT,
     AddCategory,
     Assign,
@@ -13,6 +14,7 @@ from taxonomy.decisions import (
     EditCategory,
     MarkNoise,
     Merge,
+    Remark,
     Rename,
     RetireCategory,
     Split,
@@ -89,6 +91,8 @@ def describe(decision: Decision, board: Board) -> tuple[str, Payload]:
             return "assign", _assign(decision, board)
         case MarkNoise():
             return "mark_noise", {"labels": board.labels(decision.label_ids)}
+        case Remark():
+            return decision.kind, _remark(decision, board)
         case _:
             return _describe_category(decision, board)
 
@@ -146,6 +150,15 @@ def _assign(decision: Assign, board: Board) -> Payload:
         keys = board.labels(decision.label_ids)
     category = decision.category
     return {"labels": keys, "category": None if category is None else board.category(category)}
+
+
+def _remark(decision: Remark, board: Board) -> Payload:
+    if decision.kind not in REMARKS:
+        raise DecisionError(f"expected flag, skip or comment, got {decision.kind[:20]!r}")
+    text = clean_optional(decision.text, f"a {decision.kind}")
+    if decision.kind == "comment" and not text:
+        raise DecisionError("expected a comment, got nothing")
+    return {"labels": board.group(decision.anchor), "text": text}
 
 
 def _add_category(decision: AddCategory, board: Board) -> Payload:

@@ -66,6 +66,15 @@ class GroupState:
     lean: str | None
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What people remarked on a label without deciding: events by number, 0 for none."""
+
+    flag: int = 0
+    skip: int = 0
+    comments: tuple[int, ...] = ()
+
+
 @dataclass
 class State:
     """Every label stands in one group or in none; a decided category outweighs its group's."""
@@ -77,6 +86,20 @@ class State:
     decided: dict[str, str | None] = field(default_factory=dict)
     categories: dict[str, CategoryText] = field(default_factory=dict)
     retired: dict[str, str | None] = field(default_factory=dict)
+    marks: dict[str, Marks] = field(default_factory=dict)
+
+    def copy(self) -> "State":
+        """The same state, to be changed by itself; what it holds is never changed in place."""
+        return State(
+            dict(self.groups),
+            dict(self.anchors),
+            self.origins,
+            self.instances,
+            dict(self.decided),
+            dict(self.categories),
+            dict(self.retired),
+            dict(self.marks),
+        )
 
     def category(self, key: str) -> str | None:
         """The category of a label, None where it has none."""
@@ -112,11 +135,16 @@ def replay(base: Base, events: Sequence[Event]) -> State:
 
     Identity: `replay(base, events + [undo of e])` is the replay of the events without e.
     """
-    state = _start(base)
+    state = start(base)
     for event in active_events(events):
-        if event.kind in _RULES:
-            _RULES[event.kind](state, event)
+        apply(state, event)
     return state
+
+
+def apply(state: State, event: Event) -> None:
+    """Change a state as an event in force says; kinds that decide nothing change nothing."""
+    if event.kind in _RULES:
+        _RULES[event.kind](state, event)
 
 
 def active_events(events: Iterable[Event]) -> list[Event]:
@@ -132,7 +160,8 @@ def active_events(events: Iterable[Event]) -> list[Event]:
     return active[::-1]
 
 
-def _start(base: Base) -> State:
+def start(base: Base) -> State:
+    """The state before any event."""
     return State(
         groups={
             group.anchor: GroupState(
@@ -205,6 +234,7 @@ def _assign(state: State, event: Event) -> None:
     keys, category = _known(state, event), _in_use(state, event.payload["category"])
     for key in keys:
         state.decided[key] = category
+        _settle(state, key)
     named = Counter(state.anchors[key] for key in set(keys))
     sizes = Counter(state.anchors.values())
     for anchor, count in named.items():
@@ -225,6 +255,24 @@ def _mark_noise(state: State, event: Event) -> None:
     for key in _known(state, event):
         state.anchors[key] = None
         state.decided.pop(key, None)
+        _settle(state, key)
+
+
+def _settle(state: State, key: str) -> None:
+    """A decision answers a flag and ends a skip; comments stay."""
+    if key in state.marks:
+        state.marks[key] = replace(state.marks[key], flag=0, skip=0)
+
+
+def _remark(state: State, event: Event) -> None:
+    for key in _known(state, event):
+        marks = state.marks.get(key, Marks())
+        if event.kind == "comment":
+            state.marks[key] = replace(marks, comments=(*marks.comments, event.id))
+        elif event.kind == "flag":
+            state.marks[key] = replace(marks, flag=event.id)
+        else:
+            state.marks[key] = replace(marks, skip=event.id)
 
 
 def _add_category(state: State, event: Event) -> None:
@@ -262,6 +310,9 @@ _RULES: dict[str, Callable[[State, Event], None]] = {
     "split": _split,
     "assign": _assign,
     "mark_noise": _mark_noise,
+    "flag": _remark,
+    "skip": _remark,
+    "comment": _remark,
     "add_category": _add_category,
     "edit_category": _edit_category,
     "retire_category": _retire_category,

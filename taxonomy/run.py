@@ -13,6 +13,7 @@ from store.labels import list_inventory
 from store.runs import failing_run, finish_run, get_latest_run, get_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Cluster, ClusterMembership, Run
+from taxonomy.anchors import PRESET_LABELS, KnownLabels, get_preset_labels
 from taxonomy.assignment import NEAREST_LIMIT
 from taxonomy.clustering import Method
 from taxonomy.decisions import NAME_LIMIT, UnknownNameError
@@ -63,7 +64,7 @@ def run_clustering(
         },
     )
     with failing_run(engine, run.id):
-        found = discover(labels, embed, categories, settings, on_stage)
+        found = discover(labels, embed, categories, settings, on_stage, _known(preset))
         metrics = measure(labels, found)
         if stability:
             on_stage("stability")
@@ -115,6 +116,11 @@ def _categories(preset: str | None) -> tuple[CategoryText, ...]:
         return get_preset(preset) if preset is not None else ()
     except UnknownNameError as error:
         raise NotFound(str(error)) from error
+
+
+def _known(preset: str | None) -> KnownLabels:
+    """The labels that ship with a preset; one without any is guided by its texts alone."""
+    return get_preset_labels(preset) if preset in PRESET_LABELS else KnownLabels()
 
 
 def _hash(labels: Sequence[InventoryLabel]) -> str:

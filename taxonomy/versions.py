@@ -25,9 +25,9 @@ from store.taxonomies import (
     list_versions,
 )
 from taxonomy.contents import MappedLabel, VersionContent, VersionDiff, compare, hash_content
-from taxonomy.curation import load
 from taxonomy.decisions import DecisionError, UnknownNameError, clean_line
 from taxonomy.replay import CategoryText
+from taxonomy.standing import stand
 from taxonomy.vocabulary import get_preset
 
 __all__ = [
@@ -165,7 +165,7 @@ def get_content(session: Session, version: TaxonomyVersion) -> VersionContent:
     """Categories and labels of a version: from its rows if it is frozen, else from its events."""
     if version.status not in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
         return _current_content(session, version)
-    sizes = {label.key: label.instances for label in load(session, version).placed}
+    sizes = stand(session, version).state.instances
     labels = tuple(
         MappedLabel(
             label.id,
@@ -254,7 +254,7 @@ _FROM = {
 def _move(
     session: Session, version_id: int, status: VersionStatus, person: Person | None, reason: str
 ) -> TaxonomyVersion:
-    version = lock_version(session, version_id, None)
+    version = lock_version(session, version_id)
     before, allowed = version.status, _FROM[status]
     if before not in allowed:
         wanted = " or ".join(entry.value.replace("_", " ") for entry in allowed)
@@ -275,8 +275,8 @@ def _move(
 
 
 def _current_content(session: Session, version: TaxonomyVersion) -> VersionContent:
-    curation = load(session, version)
-    state = curation.state
+    standing = stand(session, version)
+    state = standing.state
     labels = tuple(
         MappedLabel(
             label.open_label_id,
@@ -287,7 +287,7 @@ def _current_content(session: Session, version: TaxonomyVersion) -> VersionConte
             label.distance,
             label.instances,
         )
-        for label in sorted(curation.placed, key=lambda label: label.key)
+        for label in sorted(standing.clustering.placed.values(), key=lambda label: label.key)
     )
     categories = tuple(state.categories.values())
     return VersionContent(version.name, categories, labels, _parent_hash(session, version))

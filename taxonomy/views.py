@@ -1,8 +1,10 @@
 """What a reviewer sees of a version: groups, labels, categories, and what can be undone."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from taxonomy.replay import CategoryText, State
 
@@ -17,6 +19,7 @@ class PlacedLabel:
     definition: str | None
     instances: int
     distance: float  # cosine distance to the centre of its cluster, or of the nearest one
+    probability: float  # the clustering's own strength of membership, 0 for noise
     x: float
     y: float
 
@@ -40,7 +43,8 @@ class Group:
 
     `category` is the one of most instances; `cohesion` is the mean cosine of its clustered labels
     to the centre that the clustering gave them; `reviewed` says that a person decided the category
-    of most instances.
+    of most instances; `probability` is the mean strength of membership over its instances. `flag`
+    and `skip` are the newest such events, `comments` all of them.
     """
 
     anchor: str
@@ -54,6 +58,10 @@ class Group:
     reviewed: bool
     x: float
     y: float
+    probability: float = 1.0
+    flag: int = 0
+    skip: int = 0
+    comments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,56 +78,121 @@ class CategoryView:
     instances: int
 
 
-def view_labels(state: State, placed: Sequence[PlacedLabel]) -> list[LabelView]:
-    """Every label with its category and origin."""
-    return [
-        LabelView(
-            label.open_label_id,
-            label.key,
-            label.text,
-            label.definition,
-            label.instances,
-            state.category(label.key),
-            state.origin(label.key),
-        )
-        for label in placed
-    ]
+@dataclass(frozen=True)
+class Progress:
+    """How much a person has decided, of how much there is."""
+
+    labels: int
+    all_labels: int
+    instances: int
+    all_instances: int
 
 
-def view_groups(
-    state: State, placed: Sequence[PlacedLabel], labels: Sequence[LabelView]
-) -> tuple[Group, ...]:
-    """The groups that hold labels, by falling count of instances, then by anchor."""
-    members: defaultdict[str, list[tuple[PlacedLabel, LabelView]]] = defaultdict(list)
-    for pair in zip(placed, labels, strict=True):
-        anchor = state.anchors[pair[0].key]
-        if anchor is not None:
-            members[anchor].append(pair)
-    order = list(state.categories)
-    groups = [_group(state, anchor, pairs, order) for anchor, pairs in members.items()]
-    return tuple(sorted(groups, key=lambda group: (-group.instances, group.anchor)))
+@dataclass(frozen=True)
+class Views:
+    """A state as reviewers see it: every label by its key, every group by its anchor."""
+
+    state: State
+    labels: Mapping[str, LabelView]
+    groups: Mapping[str, Group]
+
+    @cached_property
+    def by_size(self) -> tuple[Group, ...]:
+        """The groups by falling count of instances, then by anchor."""
+        groups = self.groups.values()
+        return tuple(sorted(groups, key=lambda group: (-group.instances, group.anchor)))
+
+    @cached_property
+    def categories(self) -> tuple[CategoryView, ...]:
+        """The categories in their order, with their instances."""
+        return view_categories(self.state.categories.values(), self.labels.values())
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How much of the labels and instances a person has decided."""
+        return count_progress(self.labels.values())
+
+    @cached_property
+    def noise(self) -> tuple[LabelView, ...]:
+        """The labels that are in no group."""
+        anchors = self.state.anchors.items()
+        return tuple(self.labels[key] for key, anchor in anchors if anchor is None)
 
 
-def _group(
-    state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]], order: list[str]
-) -> Group:
+def view(state: State, placed: Mapping[str, PlacedLabel], before: Views | None = None) -> Views:
+    """What a state looks like; what did not change since `before` is taken from there.
+
+    Identity: `view(state, placed, before) == view(state, placed)`.
+    """
+    if before is None or list(before.state.categories) != list(state.categories):
+        before, changed, leaning = Views(state, {}, {}), set(placed), set(state.groups)
+    else:
+        leaning = _differing(before.state.groups, state.groups)
+        changed = _changed_labels(before.state, state, leaning)
+    order = changed if before.labels else placed  # what is there keeps its place
+    labels = {**before.labels, **{key: _label(state, placed[key]) for key in order}}
+    touched = leaning | {before.state.anchors[key] for key in changed}
+    touched |= {state.anchors[key] for key in changed}
+    members = _members(state, touched)
+    groups = {anchor: group for anchor, group in before.groups.items() if anchor not in touched}
+    for anchor, keys in members.items():
+        groups[anchor] = _group(state, anchor, [(placed[key], labels[key]) for key in keys])
+    return Views(state, labels, groups)
+
+
+def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for key, anchor in state.anchors.items():
+        if anchor is not None and anchor in touched:
+            members[anchor].append(key)
+    return members
+
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    return {key for key, _ in before.items() ^ after.items()}
+
+
+def _changed_labels(before: State, after: State, leaning: set[str]) -> set[str]:
+    changed = _differing(before.anchors, after.anchors) | _differing(before.decided, after.decided)
+    changed |= _differing(before.marks, after.marks)
+    return changed | {key for key, anchor in after.anchors.items() if anchor in leaning}
+
+
+def _label(state: State, label: PlacedLabel) -> LabelView:
+    return LabelView(
+        label.open_label_id,
+        label.key,
+        label.text,
+        label.definition,
+        label.instances,
+        state.category(label.key),
+        state.origin(label.key),
+    )
+
+
+def _group(state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]]) -> Group:
     described = state.groups[anchor]
     labels = tuple(label for _, label in pairs)
     instances = sum(label.instances for label in labels)
     decided = sum(label.instances for label in labels if label.origin == "reviewed")
     proposed = described.proposed_category
+    marks = [state.marks[label.key] for label in labels if label.key in state.marks]
     return Group(
         anchor=anchor,
         name=described.name,
         definition=described.definition,
         labels=labels,
-        category=majority(labels, order),
+        category=majority(labels, list(state.categories)),
         proposed_category=proposed if proposed in state.categories else None,
         cohesion=_cohesion(state, [place for place, _ in pairs]),
         instances=instances,
         reviewed=2 * decided > instances,
         x=_weighted(((place.x, place.instances) for place, _ in pairs)),
         y=_weighted(((place.y, place.instances) for place, _ in pairs)),
+        probability=_weighted(((place.probability, place.instances) for place, _ in pairs)),
+        flag=max((mark.flag for mark in marks), default=0),
+        skip=max((mark.skip for mark in marks), default=0),
+        comments=tuple(sorted({number for mark in marks for number in mark.comments})),
     )
 
 
@@ -145,13 +218,25 @@ def _weighted(pairs: Iterable[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in listed) / total
 
 
+def count_progress(labels: Iterable[LabelView]) -> Progress:
+    """The labels, and their instances, whose category a person decided."""
+    listed = list(labels)
+    decided = [label for label in listed if label.origin == "reviewed"]
+    return Progress(
+        len(decided),
+        len(listed),
+        sum(label.instances for label in decided),
+        sum(label.instances for label in listed),
+    )
+
+
 def view_categories(
     categories: Iterable[CategoryText], labels: Iterable[LabelView]
 ) -> tuple[CategoryView, ...]:
     """The categories in their order, with their instances."""
-    counts: Counter[str | None] = Counter()
+    counts: dict[str | None, int] = {}
     for label in labels:
-        counts[label.category] += label.instances
+        counts[label.category] = counts.get(label.category, 0) + label.instances
     return tuple(
         CategoryView(
             text.key,
@@ -161,7 +246,7 @@ def view_categories(
             text.scope_note,
             text.examples,
             position,
-            counts[text.key],
+            counts.get(text.key, 0),
         )
         for position, text in enumerate(categories)
     )

@@ -1,11 +1,13 @@
 """A small project that the pages can show: traces, labels, clusters, a draft, runs and people."""
 
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from store.engine import transaction
+from store.engine import get_engine, transaction
 from store.states import Polarity, Role, RunKind, ThinkingMode, VersionStatus
 from store.tables import (
     AnnotatedStep,
@@ -92,7 +94,7 @@ def build_world(engine: sa.Engine) -> World:
         label_run = builders.add_run(session, RunKind.LABEL, model="offline", seed=0, done_items=3)
         labels = _add_labels(session, label_run, segments)
         cluster_run = builders.add_run(
-            session, RunKind.CLUSTER, seed=0, parameters={"label_run_id": label_run.id}
+            session, RunKind.CLUSTER, seed=0, parameters={"label_run": label_run.id}
         )
         _add_clusters(session, cluster_run, labels)
         frozen = _add_frozen(session, cluster_run)
@@ -107,6 +109,17 @@ def build_world(engine: sa.Engine) -> World:
         training.id,
         tuple(label.id for label in labels.values()),
     )
+
+
+def copy_world(empty: Path, target: Path) -> World:
+    """Build the project once, in a copy of an empty database, for tests to copy in their turn."""
+    shutil.copy(empty, target)
+    engine = get_engine(f"sqlite:///{target}")
+    world = build_world(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return world
 
 
 def _add_traces(session: Session) -> tuple[list[Trace], list[Segment]]:

@@ -11,12 +11,13 @@ from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
-from webapp.reviews import Reviews
 from webapp.routes import (
+    board,
     clusters,
     decisions,
     health,
     overview,
+    queue,
     runs,
     sign_in,
     traces,
@@ -32,6 +33,8 @@ SCREENS = (
     versions,
     clusters,
     decisions,
+    queue,
+    board,
     vocabulary,
     traces,
     transitions,
@@ -46,7 +49,6 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.engine = engine
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
-    app.state.reviews = Reviews()
     app.state.matrices = Matrices()
     for screen in SCREENS:
         require_actions(screen.router)

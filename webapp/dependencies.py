@@ -20,7 +20,7 @@ from webapp.forms import Form, read_form
 from webapp.pages import Page, Shell
 from webapp.permissions import PUBLIC, Action, may
 from webapp.rendering import render
-from webapp.reviews import Review, Reviews
+from webapp.reviews import Review, read_review
 
 SESSION_COOKIE = "mralign_session"
 LARGEST_ROW_ID = 2**31 - 1
@@ -48,8 +48,7 @@ class Visit:
         Raises:
             NotFound: there is no such version.
         """
-        reviews: Reviews = self.request.app.state.reviews
-        return reviews.get(session, version_id)
+        return read_review(session, version_id)
 
     def person(self, session: Session) -> Person:
         """The person who asks, as a row to write down next to what they did."""
@@ -86,10 +85,9 @@ class Access:
         if request.method in forgery.SAFE_METHODS:
             return
         forgery.require_same_origin(request)
-        form = await read_form(request)
+        form = request.state.form = await read_form(request)
         if viewer is not None and self.action not in PUBLIC:
             forgery.require_token(form.token(forgery.TOKEN_FIELD), viewer.csrf_token)
-        request.state.form = form
 
     def _require_permission(self, viewer: SignedIn | None) -> None:
         role = viewer.role if viewer else None

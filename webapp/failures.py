@@ -16,7 +16,7 @@ from store.engine import reading
 from webapp import forgery
 from webapp.dependencies import NotSignedIn, Visit
 from webapp.forms import Form
-from webapp.headers import BodyTooLarge
+from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
 from webapp.pages import FailurePage, Resend
 from webapp.rendering import words
@@ -68,6 +68,7 @@ def on_mralign_error(request: Request, error: Exception) -> Response:
     status, title = next(kinds, (500, "Something went wrong"))
     changes = changes_since(request) if isinstance(error, errors.Conflict) else []
     offer = status in (409, 422) and not isinstance(error, errors.FrozenVersion)
+    offer = offer or isinstance(error, forgery.StaleForm)
     resend = resend_of(request, changes) if offer else None
     return show_failure(request, status, title, str(error), changes, resend)
 
@@ -103,7 +104,7 @@ def on_not_signed_in(request: Request, error: Exception) -> Response:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         address = request.url_for("show_sign_in").include_query_params(next=target)
         return RedirectResponse(f"{address.path}?{address.query}", 303)
-    message = "Your session has ended. Sign in in another tab, then send this again."
+    message = "Your session has ended. Sign in in another tab, then reload this page."
     return show_failure(request, 401, "You are not signed in", message)
 
 
@@ -152,7 +153,9 @@ def on_anything_else(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
     log.error("fault %s at %s", number, request.url.path, exc_info=error)
     message = f"This is a fault of mralign. The log has it under {number}."
-    return show_failure(request, 500, "Something went wrong", message)
+    response = show_failure(request, 500, "Something went wrong", message)
+    response.headers.update(HEADERS)  # this handler stands outside of what adds them elsewhere
+    return response
 
 
 def add_failures(app: FastAPI) -> None:

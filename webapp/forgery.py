@@ -28,14 +28,18 @@ def require_same_origin(request: Request) -> None:
         raise NotPermitted("expected a form from this site, got one from elsewhere; open the page")
 
 
+class StaleForm(NotPermitted):
+    """A form of our own that an earlier session made; it is offered again for this one."""
+
+
 def require_token(sent: str, expected: str) -> None:
     """Refuse a form without this session's token.
 
     Raises:
-        NotPermitted: the token is missing or another session's.
+        StaleForm: the token is missing or another session's.
     """
     if not secrets.compare_digest(sent.encode(), expected.encode()):
-        raise NotPermitted(
-            "expected the token of your session in the form; go back, reload the page and send "
-            "it again"
+        raise StaleForm(
+            "expected the token of your session in the form, got another one; if you signed in "
+            "meanwhile, send it again"
         )

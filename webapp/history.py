@@ -1,6 +1,6 @@
 """What a review event says, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,12 @@ def list_lines(
     session: Session, version_id: int, *, before: int | None = None, limit: int = EVENTS_SHOWN
 ) -> list[EventLine]:
     """The newest events first, from below revision `before`."""
-    query = _lines(version_id).order_by(col(ReviewEvent.revision).desc()).limit(limit)
+    query = (
+        _lines()
+        .where(col(ReviewEvent.version_id) == version_id)
+        .order_by(col(ReviewEvent.revision).desc())
+        .limit(limit)
+    )
     if before is not None:
         query = query.where(col(ReviewEvent.revision) < before)
     return [_line(session, row) for row in session.execute(query).all()]
@@ -38,33 +43,45 @@ def list_lines(
 
 def list_since(session: Session, version_id: int, revision: int) -> list[EventLine]:
     """What happened after a revision, oldest first."""
-    query = _lines(version_id).where(col(ReviewEvent.revision) > revision)
+    query = (
+        _lines()
+        .where(col(ReviewEvent.version_id) == version_id)
+        .where(col(ReviewEvent.revision) > revision)
+    )
     rows = session.execute(query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)).all()
     return [_line(session, row) for row in rows]
 
 
+def list_numbered(session: Session, numbers: Sequence[int]) -> list[EventLine]:
+    """The events with these numbers, oldest first."""
+    if not numbers:
+        return []
+    query = _lines().where(col(ReviewEvent.id).in_(numbers)).order_by(col(ReviewEvent.id))
+    return [_line(session, row) for row in session.execute(query).all()]
+
+
 def find_line(session: Session, version_id: int, revision: int) -> EventLine | None:
     """The event that made a revision."""
-    query = _lines(version_id).where(col(ReviewEvent.revision) == revision)
+    query = (
+        _lines()
+        .where(col(ReviewEvent.version_id) == version_id)
+        .where(col(ReviewEvent.revision) == revision)
+    )
     row = session.execute(query).first()
     return None if row is None else _line(session, row)
 
 
-def _lines(version_id: int) -> sa.Select[Any]:
-    return (
-        sa.select(
-            col(ReviewEvent.id),
-            col(ReviewEvent.revision),
-            col(ReviewEvent.kind),
-            col(ReviewEvent.payload),
-            col(ReviewEvent.undoes_id),
-            col(Person.name),
-            col(ReviewEvent.created_at),
-            col(ReviewEvent.reason),
-        )
-        .outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
-        .where(col(ReviewEvent.version_id) == version_id)
-    )
+def _lines() -> sa.Select[Any]:
+    return sa.select(
+        col(ReviewEvent.id),
+        col(ReviewEvent.revision),
+        col(ReviewEvent.kind),
+        col(ReviewEvent.payload),
+        col(ReviewEvent.undoes_id),
+        col(Person.name),
+        col(ReviewEvent.created_at),
+        col(ReviewEvent.reason),
+    ).outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
 
 
 def _line(session: Session, row: Any) -> EventLine:
@@ -96,6 +113,11 @@ def _labels(payload: Payload) -> str:
     return "1 label" if count == 1 else f"{count} labels"
 
 
+def _start(payload: Payload) -> str:
+    count = len(payload["categories"])
+    return f"began with {count} categories" if count else "began the draft"
+
+
 def _assign(payload: Payload) -> str:
     if payload["category"] is None:
         return f"took {_labels(payload)} out of every category"
@@ -107,6 +129,10 @@ def _merge(payload: Payload) -> str:
     return f"merged clusters of {_labels(payload)}{named}"
 
 
+def _remark(what: str, payload: Payload) -> str:
+    return f"{what}: “{payload['text']}”" if payload["text"] else what
+
+
 def _retire(payload: Payload) -> str:
     into = payload["into"]
     return f"retired category {payload['key']}" + (f" into {into}" if into else "")
@@ -114,12 +140,15 @@ def _retire(payload: Payload) -> str:
 
 _WORDS: dict[str, Callable[[Payload], str]] = {
     "status": lambda payload: f"moved the version to {payload['to'].replace('_', ' ')}",
-    "start": lambda payload: f"began with {len(payload['categories'])} categories",
+    "start": _start,
     "rename": lambda payload: f"renamed a cluster to “{payload['name']}”",
     "merge": _merge,
     "split": lambda payload: f"split {_labels(payload)} off as “{payload['name']}”",
     "assign": _assign,
     "mark_noise": lambda payload: f"marked {_labels(payload)} as noise",
+    "flag": lambda payload: _remark("flagged a cluster", payload),
+    "skip": lambda payload: _remark("skipped a cluster", payload),
+    "comment": lambda payload: _remark("remarked", payload),
     "add_category": lambda payload: f"added category {payload['key']}",
     "edit_category": lambda payload: f"edited category {payload['key']}",
     "retire_category": _retire,

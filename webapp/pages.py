@@ -8,6 +8,7 @@ from store.people import SignedIn
 from store.tables import Run, TaxonomyVersion
 from taxonomy.contents import VersionDiff
 from taxonomy.curation import CategoryView, Group, LabelView
+from taxonomy.priority import Lane, Waiting
 from webapp.history import EventLine
 from webapp.permissions import Action
 from webapp.queries.examples import Example
@@ -119,6 +120,40 @@ class ClustersPage(Page):
 
 
 @dataclass(frozen=True)
+class QueuePage(Page):
+    """What waits for a decision."""
+
+    template: ClassVar[str] = "queue.html"
+    review: Review
+    rows: Sequence[Waiting]
+    found: int
+    flagged: Sequence[Group]
+    words: str
+    notice: EventLine | None
+
+
+@dataclass(frozen=True)
+class BoardLane:
+    """A lane with its category, and the letter that moves a cluster into it."""
+
+    lane: Lane
+    category: CategoryView | None
+    letter: str
+
+
+@dataclass(frozen=True)
+class BoardPage(Page):
+    """The clusters in lanes; `at` is the one to go on with."""
+
+    template: ClassVar[str] = "board.html"
+    review: Review
+    lanes: Sequence[BoardLane]
+    moves: Sequence[tuple[str, CategoryView]]
+    at: str
+    notice: EventLine | None
+
+
+@dataclass(frozen=True)
 class MapPage(Page):
     """The clusters as a map."""
 
@@ -148,6 +183,7 @@ class ClusterPage(Page):
     choices: Sequence[Choice]
     others: Sequence[Group]
     examples: Sequence[Example]
+    comments: Sequence[EventLine]
     recent: Sequence[EventLine]
     earlier: Group | None
     later: Group | None

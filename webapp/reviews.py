@@ -1,9 +1,7 @@
-"""The state of a review as pages use it: read once a revision, then shared."""
+"""The state of a review as pages use it."""
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -11,10 +9,10 @@ from sqlmodel import Session, col
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView, Group, LabelView, get_review_state
+from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
+from taxonomy.priority import Waiting, line_up
 from webapp.colours import macro_classes
 
-REMEMBERED = 4
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 
 
@@ -33,6 +31,8 @@ class Review:
     categories: Sequence[CategoryView]
     by_key: Mapping[str, CategoryView]
     noise: Sequence[LabelView]
+    progress: Progress
+    waiting: Sequence[Waiting]
     colours: Mapping[str, str]
     undoable: frozenset[int]
     redoable: frozenset[int]
@@ -60,79 +60,48 @@ class Review:
             )
         return self.by_anchor[anchor]
 
-    def next_unreviewed(self, anchor: str | None) -> Group | None:
-        """The cluster to look at after this one: the largest unreviewed below it, else at all."""
-        order = [group.anchor for group in self.groups]
-        start = order.index(anchor) + 1 if anchor is not None and anchor in order else 0
-        turned = [*self.groups[start:], *self.groups[:start]]
-        others = (group for group in turned if not group.reviewed and group.anchor != anchor)
-        return next(others, None)
+    def next_unreviewed(self, anchor: str) -> Group | None:
+        """The cluster to look at after this one: the most urgent of the others."""
+        return next_waiting(self.waiting, anchor)
 
 
-class Reviews:
-    """Keeps the newest states, so that a page need not replay the log."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, int, str], Review] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, session: Session, version_id: int) -> Review:
-        """The state of a version now.
-
-        Raises:
-            NotFound: there is no such version.
-        """
-        key = _fingerprint(session, version_id)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        review = read_review(session, version_id)
-        with self._lock:
-            self._kept[key] = review
-            while len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
-        return review
-
-
-def _fingerprint(session: Session, version_id: int) -> tuple[int, int, str]:
-    query = sa.select(col(TaxonomyVersion.revision), col(TaxonomyVersion.status))
-    row = session.execute(query.where(col(TaxonomyVersion.id) == version_id)).first()
-    if row is None:
-        raise NotFound(f"expected a vocabulary with number {version_id}, found none")
-    return version_id, row[0], row[1].value
+def next_waiting(waiting: Sequence[Waiting], anchor: str) -> Group | None:
+    """The first that waits and is not the one that is looked at."""
+    return next((one.group for one in waiting if one.group.anchor != anchor), None)
 
 
 def read_review(session: Session, version_id: int) -> Review:
-    """Replay a version's log."""
+    """The state of a version now.
+
+    Raises:
+        NotFound: there is no such version.
+    """
     state = get_review_state(session, version_id)
-    cluster_run_id, parameters = _cluster_run(session, version_id)
     return Review(
         version_id=version_id,
         name=state.version_name,
         status=state.status,
         revision=state.revision,
-        cluster_run_id=cluster_run_id,
-        label_run_id=parameters.get("label_run_id"),
+        cluster_run_id=state.cluster_run_id,
+        label_run_id=_label_run(session, state.cluster_run_id),
         groups=state.groups,
         by_anchor={group.anchor: group for group in state.groups},
         categories=state.categories,
         by_key={category.key: category for category in state.categories},
         noise=state.noise,
+        progress=state.progress,
+        waiting=line_up(state.groups),
         colours=macro_classes(category.macro_strategy for category in state.categories),
         undoable=frozenset(event.id for event in state.undoable),
         redoable=frozenset(event.id for event in state.redoable),
     )
 
 
-def _cluster_run(session: Session, version_id: int) -> tuple[int | None, Mapping[str, int]]:
-    query = (
-        sa.select(col(Run.id), col(Run.parameters))
-        .join(TaxonomyVersion, col(TaxonomyVersion.cluster_run_id) == col(Run.id))
-        .where(col(TaxonomyVersion.id) == version_id)
-    )
+def _label_run(session: Session, cluster_run_id: int | None) -> int | None:
+    """The run whose labels were clustered."""
+    query = sa.select(col(Run.parameters)).where(col(Run.id) == cluster_run_id)
     row = session.execute(query).first()
-    return (None, {}) if row is None else (row[0], row[1])
+    return None if row is None else row[0].get("label_run")
 
 
 def find_current_version(session: Session) -> int | None:

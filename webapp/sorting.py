@@ -20,11 +20,7 @@ SHOWN = ("all", "unreviewed", "reviewed", "uncategorised")
 def filter_groups(review: Review, words: str, show: str) -> list[Group]:
     """The clusters that hold the words in their name or a label, and are as `show` says."""
     wanted = words.casefold()
-    return [
-        group
-        for group in review.groups
-        if _is_shown(group, show) and (not wanted or _holds(group, wanted))
-    ]
+    return [group for group in review.groups if _is_shown(group, show) and holds(group, wanted)]
 
 
 def _is_shown(group: Group, show: str) -> bool:
@@ -33,7 +29,8 @@ def _is_shown(group: Group, show: str) -> bool:
     return show == "all" or group.reviewed == (show == "reviewed")
 
 
-def _holds(group: Group, wanted: str) -> bool:
+def holds(group: Group, wanted: str) -> bool:
+    """Whether the folded words stand in the cluster's name or in one of its labels."""
     return wanted in group.name.casefold() or any(wanted in label.key for label in group.labels)
 
 

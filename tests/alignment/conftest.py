@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
 
 from store.engine import get_engine
 from store.states import VersionStatus
 from tests.corpora import Corpus, build_annotated_corpus
 
 # How long an example takes on a busy machine says nothing about what it proves.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 
 @pytest.fixture

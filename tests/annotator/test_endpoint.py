@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 
-from annotator.endpoint import endpoint_labeler, endpoint_panel
+from annotator.endpoint import endpoint_labeler, endpoint_panel, panel_prompt_hash
 from annotator.run import load_vocabulary, run_annotation, run_labeling
 from annotator.steps import CategoryView
 from gateway.budget import Budget, Prices
@@ -167,9 +167,9 @@ def test_a_panel_of_models_annotates_with_the_frozen_version(frozen: sa.Engine) 
         door_to(frozen, endpoint, "model-c") as c,
     ):
         panel = endpoint_panel(a.ask, b.ask, c.ask, vocabulary.categories, at_once=4)
-        run = run_annotation(frozen, panel, vocabulary, prompt_hash=panel.prompt_hash)
+        run = run_annotation(frozen, panel, vocabulary, prompt_hash=panel_prompt_hash())
         sent = len(endpoint.bodies)
-        again = run_annotation(frozen, panel, vocabulary, prompt_hash=panel.prompt_hash)
+        again = run_annotation(frozen, panel, vocabulary, prompt_hash=panel_prompt_hash())
         assert len(endpoint.bodies) == sent
     assert run.status == again.status == RunStatus.SUCCEEDED
     with reading(frozen) as session:

@@ -178,7 +178,7 @@ def test_a_request_that_fails_has_no_hash(opening: Opening) -> None:
 
 def test_a_trace_that_does_not_fit_is_refused_unsent(opening: Opening) -> None:
     door, endpoint = opening()
-    for long in (trace(*["x"] * (MAX_SEGMENTS + 1)), trace("x" * MAX_CHARACTERS), trace()):
+    for long in (trace("x" * (MAX_CHARACTERS + 1)), trace()):
         for result in (
             endpoint_labeler(door.ask).label(long),
             endpoint_annotator(door.ask, "annotator_a").annotate(long, CATEGORIES),
@@ -188,6 +188,19 @@ def test_a_trace_that_does_not_fit_is_refused_unsent(opening: Opening) -> None:
         ):
             assert "segments" in (result.invalid or "")
     assert endpoint.bodies == []
+
+
+def test_a_long_trace_is_sent_in_windows_that_cover_it(opening: Opening) -> None:
+    door, endpoint = opening()
+    long = trace(*[f"fact {n}" for n in range(MAX_SEGMENTS + 50)])
+    labeled = endpoint_labeler(door.ask).label(long)
+    annotated = endpoint_annotator(door.ask, "annotator_a").annotate(long, CATEGORIES)
+    assert (labeled.invalid, annotated.invalid) == (None, None)
+    covered = [n for step in labeled.steps for n in step.segments]
+    assert covered == list(range(MAX_SEGMENTS + 50))
+    assert [annotated.steps[0].first, annotated.steps[-1].end] == [0, MAX_SEGMENTS + 50]
+    assert len(endpoint.bodies) == 4
+    assert labeled.tokens == 240
 
 
 def test_many_traces_are_labelled_at_once_each_once(opening: Opening) -> None:

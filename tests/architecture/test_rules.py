@@ -14,12 +14,19 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-    "taxonomy": {"run", "curation", "versions"},
+    "taxonomy": {"run", "curation", "versions", "standing"},
     "alignment": {
-        "run", "intake", "corpus", "grounds", "groups", "lineage", "origins", "training_run",
+        "run",
+        "intake",
+        "corpus",
+        "grounds",
+        "groups",
+        "lineage",
+        "origins",
+        "training_run",
         "evaluation_run",
     },
-}  # fmt: skip
+}
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
     "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",

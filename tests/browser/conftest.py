@@ -15,7 +15,7 @@ import uvicorn
 
 from store.engine import get_engine
 from tests.builders import PASSWORD
-from tests.worlds import World, build_world
+from tests.worlds import World, copy_world
 from webapp.app import create_app
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -48,11 +48,19 @@ class Site:
     world: World
 
 
+@pytest.fixture(scope="session")
+def world_template(sqlite_template: Path) -> tuple[Path, World]:
+    """A file with a small project, to copy."""
+    path = sqlite_template.with_name("browser-world.sqlite3")
+    return path, copy_world(sqlite_template, path)
+
+
 @pytest.fixture
-def site(sqlite_url: str) -> Iterator[Site]:
+def site(world_template: tuple[Path, World], tmp_path: Path) -> Iterator[Site]:
     """The pages, served from a thread on a port of their own."""
-    engine = get_engine(sqlite_url)
-    world = build_world(engine)
+    template, world = world_template
+    shutil.copy(template, tmp_path / "site.sqlite3")
+    engine = get_engine(f"sqlite:///{tmp_path / 'site.sqlite3'}")
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
@@ -78,6 +86,13 @@ def browser() -> Iterator[Any]:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield launched
         launched.close()
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found]
 
 
 @dataclass

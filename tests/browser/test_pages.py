@@ -1,10 +1,8 @@
 """Every page in a browser: readable by all, at every width, and deaf to hostile text."""
 
-from typing import Any
-
 import pytest
 
-from tests.browser.conftest import Tab, Tabs
+from tests.browser.conftest import Tab, Tabs, violations
 from tests.worlds import HOSTILE, HOSTILE_TEXTS, World
 
 NARROW = {"width": 390, "height": 844}
@@ -23,6 +21,8 @@ def addresses(world: World) -> list[str]:
         f"/runs/{world.training_run_id}",
         version,
         f"/versions/{world.frozen_id}",
+        f"{version}/queue",
+        f"{version}/board",
         f"{version}/clusters",
         f"{version}/clusters/c0",
         f"{version}/clusters/c10",
@@ -31,13 +31,6 @@ def addresses(world: World) -> list[str]:
         f"{version}/history",
         f"{version}/diff?before={world.frozen_id}",
     ]
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {[node['html'][:120] for node in rule['nodes'][:3]]}" for rule in found]
 
 
 def settle(tab: Tab, address: str) -> None:
@@ -108,7 +101,8 @@ def test_the_policy_refuses_what_a_hole_would_let_in(tabs: Tabs) -> None:
         """() => {
           const script = document.createElement('script');
           try { script.textContent = 'window.ran = true'; document.body.append(script); } catch {}
-          try { document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="ran=1">'); } catch {}
+          const image = '<img src=x onerror="window.ran = true">';
+          try { document.body.insertAdjacentHTML('beforeend', image); } catch {}
           return Boolean(window.ran);
         }"""
     )

@@ -6,7 +6,7 @@ from store.engine import reading
 from store.states import VersionStatus
 from store.taxonomies import get_version
 from taxonomy.curation import get_review_state
-from tests.browser.conftest import Tab, Tabs
+from tests.browser.conftest import Tab, Tabs, violations
 from tests.builders import PASSWORD
 
 
@@ -28,6 +28,8 @@ def category_of(tab: Tab, anchor: str) -> tuple[str | None, bool]:
 def focus_name(page: Any) -> str:
     """The id or text of what has the focus."""
     focused = page.locator(":focus")
+    if focused.count() == 0:
+        return ""
     return str(focused.get_attribute("id") or focused.inner_text())
 
 
@@ -50,12 +52,11 @@ def sign_in_by_keyboard(tab: Tab, name: str) -> None:
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def test_a_review_by_keyboard(tabs: Tabs) -> None:
-    """List, map, cluster, trace, rename, merge, categorise, undo: no click."""
+def test_a_cluster_is_found_and_read_by_keyboard(tabs: Tabs) -> None:
+    """Sign in, map, list, filter, cluster, and an example in its trace: no click."""
     tab = tabs.open()
     page = tab.page
     sign_in_by_keyboard(tab, "Ada")
-
     press(page, "g", "m")
     page.locator("[data-ready='11']").wait_for()
     press(page, "g", "c")
@@ -68,71 +69,82 @@ def test_a_review_by_keyboard(tabs: Tabs) -> None:
     assert focus_name(page) == "Recalling facts"
     press(page, "Enter")
     page.get_by_role("heading", name="Recalling facts").wait_for()
-
     press(page, "e")
     page.locator(".segment:target").wait_for()
     assert "Thinking" in page.locator("h2").all_inner_texts()
-    page.go_back()
 
-    press(page, "r")
-    page.keyboard.press("Control+A")
+
+def test_a_cluster_is_decided_by_keyboard(tabs: Tabs) -> None:
+    """Rename, merge, categorise, and undo: no click."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Ada")
+    tab.open(f"/versions/{tab.site.world.version_id}/clusters/c1")
+    status = page.get_by_role("status")
+    press(page, "r", "Control+A")
     page.keyboard.type("Bringing up facts")
     press(page, "Enter")
-    page.get_by_role("status").get_by_text("renamed a cluster").wait_for()
+    status.get_by_text("renamed a cluster").wait_for()
     assert tab.h1 == "Bringing up facts"
 
     press(page, "m")
     page.keyboard.type("Telling")
     press(page, "Tab", "Enter")
-    page.get_by_role("status").get_by_text("merged clusters").wait_for()
+    status.get_by_text("merged clusters").wait_for()
     assert "Telling the answer" not in names(tab)
     press(page, "u")
-    page.get_by_role("status").get_by_text("took back: merged").wait_for()
+    status.get_by_text("took back: merged").wait_for()
     assert "Telling the answer" in names(tab)
 
     chosen = page.locator("[data-key='3']").get_attribute("value")
     press(page, "3", "Enter")
-    page.get_by_role("status").get_by_text("put 2 labels in").wait_for()
+    status.get_by_text("put 2 labels in").wait_for()
     assert tab.h1 != "Bringing up facts", "a confirmed cluster is followed by the next one"
     assert category_of(tab, "c1") == (chosen, True)
     press(page, "u")
-    page.get_by_role("status").get_by_text("took back: put").wait_for()
+    status.get_by_text("took back: put").wait_for()
     assert category_of(tab, "c1") == ("retrieval", False)
 
 
-def test_a_review_by_mouse(tabs: Tabs) -> None:
-    """The same by clicks: from the map into a cluster, a split, noise, and undo from history."""
+def test_a_cluster_is_found_and_read_by_mouse(tabs: Tabs) -> None:
+    """From the map into a cluster, and an example in its trace."""
     tab = tabs.open()
     page = tab.page
     tab.sign_in("Ada")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
     page.locator("[data-ready='11']").wait_for()
     open_from_map(page, "Framing the question")
-
     page.get_by_role("link", name="Read it in its trace").first.click()
     page.locator(".segment:target").wait_for()
-    page.go_back()
 
+
+def test_a_cluster_is_decided_by_mouse(tabs: Tabs) -> None:
+    """Split, noise, merge, categorise, and undo from the history."""
+    tab = tabs.open()
+    page = tab.page
+    tab.sign_in("Ada")
+    tab.open(f"/versions/{tab.site.world.version_id}/clusters/c0")
+    status = page.get_by_role("status")
     page.get_by_role("checkbox", name="scoping").check()
     page.get_by_label("Name of a new cluster").fill("Setting the scope")
     page.get_by_role("button", name="Split off").click()
-    page.get_by_role("status").get_by_text("split 1 label off").wait_for()
+    status.get_by_text("split 1 label off").wait_for()
     page.get_by_role("checkbox", name="restating the task").check()
     page.get_by_role("button", name="Mark as noise").click()
-    page.get_by_role("status").get_by_text("marked 1 label as noise").wait_for()
+    status.get_by_text("marked 1 label as noise").wait_for()
     page.get_by_label("Take in all labels of").select_option(label="Setting the scope (42)")
     page.get_by_role("button", name="Merge").click()
-    page.get_by_role("status").get_by_text("merged clusters").wait_for()
+    status.get_by_text("merged clusters").wait_for()
     page.get_by_role("radio", name="Evaluation").check()
     page.get_by_role("button", name="Confirm", exact=True).click()
-    page.get_by_role("status").get_by_text("in evaluation").wait_for()
+    status.get_by_text("in evaluation").wait_for()
     assert category_of(tab, "c0") == ("evaluation", True)
 
     page.get_by_role("link", name="History", exact=True).click()
     page.get_by_role("button", name="Undo revision 3").click()
-    page.get_by_role("status").get_by_text("took back: marked 1 label").wait_for()
-    page.get_by_role("status").get_by_role("button", name="Redo this").click()
-    page.get_by_role("status").get_by_text("the decision holds again").wait_for()
+    status.get_by_text("took back: marked 1 label").wait_for()
+    status.get_by_role("button", name="Redo this").click()
+    status.get_by_text("the decision holds again").wait_for()
 
 
 def open_from_map(page: Any, name: str) -> None:
@@ -208,6 +220,7 @@ def test_two_people_decide_at_once(tabs: Tabs) -> None:
     page.get_by_role("heading", name="Somebody else decided meanwhile").wait_for()
     assert "Ada renamed a cluster to “Ada's name”" in page.locator(".history").inner_text()
     assert page.get_by_label("Name").input_value() == "Rhea's name"
+    assert violations(page) == []
     page.get_by_role("button", name="Send it all the same").click()
     page.get_by_role("heading", name="Rhea's name").wait_for()
     second.complaints = [line for line in second.complaints if "409" not in line]

@@ -91,7 +91,7 @@ def test_every_item_is_done_once_and_no_more_than_allowed_at_once() -> None:
             running += 1
             most = max(most, running)
         if item < 4:
-            full.wait(timeout=10)  # four truly run at once
+            full.wait(timeout=60)  # four truly run at once
         with lock:
             running -= 1
         return item * item
@@ -122,7 +122,7 @@ def test_after_an_error_what_is_under_way_is_still_given() -> None:
 
     def call(item: int) -> int:
         if item < 3:
-            together.wait(timeout=10)
+            together.wait(timeout=60)
         if item == 0:
             raise EndpointUnusable("gone")
         return item

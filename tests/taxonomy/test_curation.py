@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from sqlmodel import select
+import sqlalchemy as sa
+from sqlmodel import Session, select
 
 from store.audit import list_entries
 from store.engine import reading, transaction
@@ -331,3 +332,50 @@ def test_a_version_that_is_not_there_is_not_found(review: Review) -> None:
         get_review_state(session, 999)
     with transaction(review.engine) as session, pytest.raises(NotFound):
         decide(session, 999, Rename("c0", "x"), person=None, seen_revision=0)
+
+
+def test_decisions_on_different_things_pass_each_other(review: Review) -> None:
+    """Who did not see another's decision is stopped only where it is about the same labels."""
+    seen = review.state().revision
+    review.decide(Assign(anchor="c0", category="chaining"), seen=seen)
+    review.decide(Assign(anchor="c1", category="chaining"), seen=seen)
+    assert {review.group(anchor).reviewed for anchor in ("c0", "c1")} == {True}
+    with pytest.raises(Conflict):
+        review.decide(Merge(("c2", "c0")), seen=seen)
+    with pytest.raises(Conflict):
+        review.decide(Rename("c2", "from the future"), seen=99)
+
+
+def test_a_decision_that_was_rolled_back_leaves_nothing(review: Review) -> None:
+    """What a transaction read and wrote is not kept when it fails."""
+    before = review.state()
+    with pytest.raises(RuntimeError), transaction(review.engine) as session:
+        for anchor in ("c0", "c1"):
+            decide(
+                session,
+                review.version_id,
+                Assign(anchor=anchor, category="framing"),
+                person=None,
+                seen_revision=None,
+            )
+        raise RuntimeError
+    assert review.state() == before
+    review.decide(Assign(anchor="c1", category="analogy"))
+    assert review.group("c0").reviewed is False
+
+
+def test_another_process_is_seen(review: Review) -> None:
+    """What somebody else's process wrote is there at once, also where much is kept."""
+    review.state()
+    url = review.engine.url.render_as_string(hide_password=False)
+    other = sa.create_engine(url)
+    for name in ("one", "two"):
+        with Session(other) as session:
+            decide(session, review.version_id, Rename("c0", name), person=None, seen_revision=None)
+            session.commit()
+        assert review.group("c0").name == name
+    review.undo()
+    with Session(other) as session:
+        state = get_review_state(session, review.version_id)
+        assert {group.name for group in state.groups} >= {"one"}
+    other.dispose()

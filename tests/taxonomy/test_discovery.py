@@ -9,13 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from taxonomy.assignment import (
-    LEAST_SIMILARITY,
-    category_similarities,
-    cluster_centres,
-    place,
-    propose,
-)
+from taxonomy.assignment import LEAST_SHARE, cluster_centres, place, propose
 from taxonomy.clustering import Method, by_linkage, cluster, number_by_size, smallest_cluster
 from taxonomy.discovery import Settings, discover, seed_agreement
 from taxonomy.embedding import embed_texts, unit
@@ -169,13 +163,12 @@ def test_noise_goes_to_the_nearest_centre_and_members_to_their_own() -> None:
     assert places.distances[4] == pytest.approx(1 - float(vectors[4] @ centres[0]), abs=1e-6)
 
 
-def test_a_cluster_that_is_like_no_category_gets_none() -> None:
-    """Below the least similarity nothing is proposed; the similarity is told."""
-    vectors = embed_texts(["weather report", "weather talk"], embed)
-    similarities = category_similarities(vectors, CATEGORIES, embed)
-    assert similarities.shape == (2, len(CATEGORIES))
-    (proposal,) = propose(similarities, np.zeros(2, dtype=np.int64), CATEGORIES)
-    assert proposal.category is None and proposal.similarity < LEAST_SIMILARITY
+def test_a_cluster_that_belongs_to_no_category_gets_none() -> None:
+    """A cluster takes the category of the largest mean share; below the least, none is proposed."""
+    shares = np.array([[0.7, 0.1], [0.5, 0.3], [LEAST_SHARE, 0.0], [0.0, LEAST_SHARE - 0.02]])
+    first, second = propose(shares, np.array([0, 0, 1, 1]), CATEGORIES[:2])
+    assert (first.category, first.similarity) == (CATEGORIES[0].key, pytest.approx(0.6))
+    assert second.category is None and second.similarity < LEAST_SHARE
 
 
 def test_clusters_are_numbered_by_falling_instances() -> None:

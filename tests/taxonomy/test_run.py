@@ -110,8 +110,9 @@ def test_the_same_inventory_and_seed_give_the_same_rows(engine: sa.Engine, encod
 
 
 @pytest.mark.models
-def test_labels_that_mean_the_same_meet_and_get_a_category(engine: sa.Engine, encoder: Any) -> None:
+def test_labels_that_mean_the_same_meet_and_get_a_category(sqlite_url: str, encoder: Any) -> None:
     """Five labels, three clusters, the categories of the preset, and a draft made of them."""
+    engine = get_engine(sqlite_url)
     write_labels(engine, dict(WORDS))
     run = run_clustering(engine, encoder)
     with transaction(engine) as session:
@@ -132,8 +133,9 @@ def test_labels_that_mean_the_same_meet_and_get_a_category(engine: sa.Engine, en
 
 
 @pytest.mark.models
-def test_stability_is_measured_when_asked_for(engine: sa.Engine, encoder: Any) -> None:
+def test_stability_is_measured_when_asked_for(sqlite_url: str, encoder: Any) -> None:
     """The agreement with the next seed; a handful of labels does not depend on it."""
+    engine = get_engine(sqlite_url)
     write_labels(engine, dict(WORDS))
     run = run_clustering(engine, encoder, stability=True)
     assert run.metrics["seed_ari"] == pytest.approx(1.0)

@@ -1,8 +1,10 @@
 """What the tests of the pages share: a project, the application on it, and people signed in."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from re import search
 from typing import Any
 
@@ -13,20 +15,31 @@ from starlette.testclient import TestClient
 
 from store.engine import get_engine
 from tests.builders import PASSWORD
-from tests.worlds import World, build_world
+from tests.worlds import World, copy_world
 from webapp.app import create_app
 
 
-@pytest.fixture
-def world_engine(sqlite_url: str) -> sa.Engine:
-    """The engine of an empty, migrated database."""
-    return get_engine(sqlite_url)
+@pytest.fixture(scope="session")
+def world_template(sqlite_template: Path) -> tuple[Path, World]:
+    """A file with a small project, to copy."""
+    path = sqlite_template.with_name("webapp-world.sqlite3")
+    return path, copy_world(sqlite_template, path)
 
 
 @pytest.fixture
-def world(world_engine: sa.Engine) -> World:
-    """A small project."""
-    return build_world(world_engine)
+def world_engine(sqlite_url: str) -> Iterator[sa.Engine]:
+    """The engine of a migrated database: empty, unless the test asks for `world` too."""
+    engine = get_engine(sqlite_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def world(world_template: tuple[Path, World], world_engine: sa.Engine) -> World:
+    """A small project in the database of `world_engine`."""
+    path, world = world_template
+    shutil.copy(path, str(world_engine.url.database))
+    return world
 
 
 @pytest.fixture

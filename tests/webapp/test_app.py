@@ -1,6 +1,23 @@
 """Every page, on a project and on an empty database."""
 
-from tests.worlds import World
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from store.engine import get_engine, transaction
+from store.states import RunKind
+from tests import builders
+from tests.webapp.conftest import SignIn, Visitor
+from tests.worlds import World, build_world
+from webapp import dependencies
+from webapp.app import create_app
+from webapp.rendering import static_url
 
 PAGES = (
     "/",
@@ -38,8 +55,161 @@ def addresses(world: World) -> list[str]:
     ]
 
 
-def test_every_page_is_shown(sign_in, world: World) -> None:
-    """Nothing that a template needs is missing."""
-    cora = sign_in("Cora")
+def test_every_page_is_shown(engine: sa.Engine) -> None:
+    """On both stores; nothing that a template needs is missing."""
+    world = build_world(engine)
+    cora = TestClient(create_app(engine))
+    cora.post("/sign-in", data={"name": "Cora", "password": builders.PASSWORD})
     answers = {address: cora.get(address).status_code for address in addresses(world)}
     assert answers == dict.fromkeys(answers, 200)
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/versions/999", 404),
+        ("/versions/0", 404),
+        ("/versions/99999999999999999999", 404),
+        ("/versions/x", 404),
+        ("/versions/1/clusters/nothing", 404),
+        ("/versions/1/clusters/%3Cscript%3E", 404),
+        ("/traces/999", 404),
+        ("/traces/1?from=-1", 422),
+        ("/runs/999", 404),
+        ("/runs/1/loss.svg", 404),
+        ("/transitions/secrets.svg", 404),
+        ("/versions/2/diff", 422),
+        ("/versions/2/clusters?page=0", 422),
+        ("/nothing", 404),
+    ],
+)
+def test_what_is_not_there_has_a_page(
+    sign_in: SignIn, world: World, address: str, status: int
+) -> None:
+    """It says so, and shows no trace of the program."""
+    answer = sign_in("Ada").get(address)
+    assert answer.status_code == status
+    assert 'role="alert"' in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("", "Framing the question"),
+        ("?sort=name", "&lt;script&gt;"),
+        ("?sort=-name", "Weighing candidates"),
+        ("?sort=instances", "&lt;script&gt;"),
+        ("?sort=nonsense", "Framing the question"),
+        ("?q=sanity", "Checking oneself"),
+        ("?q=GOING", "Going back"),
+        ("?show=uncategorised", "Rare odds and ends"),
+    ],
+)
+def test_the_list_is_filtered_and_sorted(
+    sign_in: SignIn, world: World, query: str, first: str
+) -> None:
+    """By name or label, by what is left to do, by any column."""
+    html = sign_in("Ada").get(f"/versions/{world.version_id}/clusters{query}").text
+    assert html.split("<tbody>")[1].split("<bdi>")[1].startswith(first)
+
+
+def test_traces_are_found_and_filtered(sign_in: SignIn, world: World) -> None:
+    """Wildcards of the database are letters like any other."""
+    ada = sign_in("Ada")
+    assert "q1-on" in ada.get("/traces?q=Blade").text
+    assert "No trace is like that" in ada.get("/traces?q=%25").text
+    positive = ada.get("/traces?polarity=positive").text
+    assert "q0-on" in positive and "q1-on" not in positive
+
+
+def test_lists_go_on_from_where_they_stopped(
+    sign_in: SignIn, world: World, world_engine: sa.Engine
+) -> None:
+    """By key, so that a page costs the same wherever it stands."""
+    with transaction(world_engine) as session:
+        question = builders.add_question(session, "many")
+        for number in range(60):
+            builders.add_trace(session, question, ("x",), external_id=f"many-{number:02}")
+            builders.add_run(session, RunKind.PAIR)
+    ada = sign_in("Ada")
+    pages = [ada.get("/traces").text]
+    pages.append(ada.get("/traces" + link_to_next(pages[0])).text)
+    seen = [page.count('href="/traces/') for page in pages]
+    assert seen == [50, 16] and 'rel="next"' not in pages[1]
+    runs = ada.get("/runs?kind=pair").text
+    assert ada.get("/runs" + link_to_next(runs)).text.count('href="/runs/') == 10
+
+
+def link_to_next(html: str) -> str:
+    """Where the link to the next page leads."""
+    return unescape(html.split('<nav class="pager"')[1].split('href="')[1].split('"')[0])
+
+
+def test_health_needs_no_one(visitor: Visitor) -> None:
+    """A watcher has no account."""
+    answer = visitor.get("/health")
+    assert answer.status_code == 200 and answer.json()["status"] == "ok"
+
+
+def test_a_database_without_a_schema_says_what_to_do(tmp_path: Path) -> None:
+    """On every page, and for a watcher."""
+    client = TestClient(create_app(get_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}")))
+    answer = client.get("/health")
+    assert answer.status_code == 503 and "mralign db upgrade" in answer.text
+
+
+def test_a_fault_of_ours_shows_a_number_and_no_more(
+    app: FastAPI, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is in the log."""
+    ada = sign_in("Ada")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(dependencies, "read_review", fail)
+    answer = ada.get("/versions/1/clusters")
+    assert answer.status_code == 500
+    assert "secret" not in answer.text and "fault of mralign" in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+def test_files_are_kept_only_under_an_address_that_names_their_content(visitor: Visitor) -> None:
+    """A new version of a file has a new address."""
+    kept = visitor.get(static_url("app.css"))
+    asked = visitor.get("/static/app.css")
+    assert "immutable" in kept.headers["cache-control"]
+    assert asked.headers["cache-control"] == "no-cache"
+    assert kept.headers["content-type"].startswith("text/css")
+
+
+def test_pages_load_no_model_library(tmp_path: Path) -> None:
+    """In a process of its own, after serving every page."""
+    script = """
+import sys
+from starlette.testclient import TestClient
+from store import schema
+from store.engine import get_engine
+from tests.builders import PASSWORD
+from tests.worlds import build_world
+from tests.webapp.test_app import addresses
+from webapp import dependencies
+from webapp.app import create_app
+
+engine = get_engine(sys.argv[1])
+schema.upgrade(engine)
+world = build_world(engine)
+client = TestClient(create_app(engine))
+client.post("/sign-in", data={"name": "Cora", "password": PASSWORD})
+assert all(client.get(address).status_code == 200 for address in addresses(world))
+heavy = {"torch", "transformers", "sentence_transformers", "umap", "hdbscan", "openai", "sklearn"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, f"sqlite:///{tmp_path / 'pages.sqlite3'}"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "[]", done.stderr[-2000:]

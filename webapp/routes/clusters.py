@@ -12,7 +12,7 @@ from store.engine import reading
 from taxonomy.curation import Group
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.history import EventLine, find_line, list_lines
+from webapp.history import EventLine, find_line, list_lines, list_numbered
 from webapp.pages import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
 from webapp.permissions import Action
 from webapp.queries.examples import Example, list_examples
@@ -131,6 +131,7 @@ def show_cluster(visit: Visiting, version_id: RowId, anchor: Anchor, done: Done 
             choices=rank_choices(review, group),
             others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
             examples=_examples(session, review, group),
+            comments=list_numbered(session, group.comments),
             recent=list_lines(session, version_id, limit=RECENT),
             earlier=_neighbour(review.groups, group, -1),
             later=_neighbour(review.groups, group, 1),

@@ -7,9 +7,22 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading, transaction
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, Decision, MarkNoise, Merge, Rename, Split, decide, undo
+from taxonomy.curation import (
+    Assign,
+    Decision,
+    MarkNoise,
+    Merge,
+    Remark,
+    Rename,
+    Split,
+    decide,
+    get_review_state,
+    undo,
+)
+from taxonomy.priority import line_up
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
+from webapp.reviews import next_waiting
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
@@ -37,11 +50,11 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
 def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = False) -> Response:
     """On to the next cluster, or to the same one; to the list where that one is no more."""
     with reading(visit.engine) as session:
-        review = visit.review(session, version_id)
-    following = review.next_unreviewed(anchor) if advance else None
+        groups = get_review_state(session, version_id).groups
+    following = next_waiting(line_up(groups), anchor) if advance else None
     if following is not None:
         anchor = following.anchor
-    place = f"clusters/{anchor}" if anchor in review.by_anchor else "clusters"
+    place = f"clusters/{anchor}" if any(group.anchor == anchor for group in groups) else "clusters"
     return RedirectResponse(f"/versions/{version_id}/{place}?done={done}", 303)
 
 
@@ -84,6 +97,14 @@ def mark_noise(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
     return back(visit, version_id, anchor, take(visit, version_id, decision))
 
 
+@router.post("/clusters/{anchor}/remark", dependencies=[reviewing])
+def remark(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
+    """Flag the cluster for a curator, skip it, or comment on it; the first two go on."""
+    kind = visit.form.token("kind")
+    done = take(visit, version_id, Remark(anchor, kind, visit.form.text("text")))
+    return back(visit, version_id, anchor, done, advance=kind != "comment")
+
+
 @router.post("/noise/assign", dependencies=[reviewing])
 def assign_labels(visit: Visiting, version_id: RowId) -> Response:
     """Put the ticked labels in a category."""
@@ -111,7 +132,7 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", ""):
+    if place in ("history", "noise", "queue", "board", ""):
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)

@@ -20,6 +20,7 @@ from webapp.rendering import svg_response
 
 router = APIRouter(prefix="/runs")
 LOSSES_SHOWN = 20
+ITEMS_SHOWN = 6
 
 
 @router.get("", dependencies=[allows(Action.READ)])
@@ -74,9 +75,10 @@ def as_text(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     if isinstance(value, list):
-        return ", ".join(as_text(item) for item in value) or "–"
+        shown = ", ".join(as_text(item) for item in value[:ITEMS_SHOWN]) or "–"
+        return shown if len(value) <= ITEMS_SHOWN else f"{shown}, … ({len(value):,} in all)"
     return str(value)
 
 

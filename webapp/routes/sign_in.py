@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from store import people
 from store.engine import reading, transaction
 from store.errors import InvalidInput
+from store.states import Role
 from store.tables import Person
 from webapp.dependencies import SESSION_COOKIE, Visit, Visiting, allows
 from webapp.limits import AttemptLimit
@@ -19,6 +20,8 @@ from webapp.permissions import Action
 
 router = APIRouter()
 HASHES_AT_ONCE = 2
+# Where the work of a role waits; the others begin with the overview.
+HOMES = {Role.ANNOTATOR: "/queue", Role.CURATOR: "/board"}
 WRONG = "That name and password do not go together."
 
 
@@ -60,7 +63,9 @@ async def sign_in(visit: Visiting) -> Response:
         return _refuse(visit, name, destination, WRONG, 403)
     limit.forget(key)
     token = await run_in_threadpool(_begin, visit, person)
-    response = RedirectResponse(destination, 303)
+    response = RedirectResponse(
+        HOMES.get(person.role, "/") if destination == "/" else destination, 303
+    )
     _set_cookie(response, token, secure=request.url.scheme == "https")
     return response
 

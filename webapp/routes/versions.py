@@ -21,6 +21,18 @@ def go_to_clusters(visit: Visiting) -> Response:
     return _go(visit, "/clusters")
 
 
+@router.get("/queue", dependencies=[allows(Action.READ)])
+def go_to_queue(visit: Visiting) -> Response:
+    """What waits in the current version."""
+    return _go(visit, "/queue")
+
+
+@router.get("/board", dependencies=[allows(Action.READ)])
+def go_to_board(visit: Visiting) -> Response:
+    """The lanes of the current version."""
+    return _go(visit, "/board")
+
+
 @router.get("/map", dependencies=[allows(Action.READ)])
 def go_to_map(visit: Visiting) -> Response:
     """The map of the current version."""

@@ -31,7 +31,8 @@ function focusFirst(element) {
 }
 
 function moveRow(step) {
-  const links = [...document.querySelectorAll("[data-rows] tbody th a")];
+  const all = [...document.querySelectorAll("[data-rows] :is(tbody th a, a[data-row])")];
+  const links = all.filter((link) => link.checkVisibility());
   if (!links.length) return false;
   const at = links.indexOf(document.activeElement);
   const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : at + step;
@@ -50,13 +51,39 @@ function find(key, name) {
   return [...document.querySelectorAll(`[${name}]`)].find((found) => found.getAttribute(name) === key);
 }
 
+function isIdle() {
+  return document.activeElement === document.body || document.activeElement.id === "content";
+}
+
+// The board: a letter moves the ticked clusters, else the one with the focus; y accepts a lane.
+function moveTo(button) {
+  if (!document.querySelector("input[form=move]:checked")) {
+    const row = (document.activeElement.closest("li") ?? document.querySelector("[data-at]")?.closest("li"))?.querySelector("input[form=move]");
+    if (!row) return false;
+    row.checked = true;
+  }
+  button.click();
+  return true;
+}
+
+function acceptLane() {
+  const lane = document.activeElement.closest("[data-lane]");
+  const button = lane?.querySelector("[data-accept]") ?? document.querySelector("[data-accept]");
+  button?.click();
+  return Boolean(button);
+}
+
 function act(key) {
+  if (key === "Enter" && !isIdle()) return false;
+  const move = find(key, "data-move");
+  if (move) return moveTo(move);
+  if (key === "y" && document.querySelector("[data-lane]")) return acceptLane();
   const focused = find(key, "data-focus-key");
   if (focused) return focusFirst(focused), true;
   const element = find(key, "data-key");
   if (element) return element.hasAttribute("data-first-tick") ? focusFirst(element) : press(element), true;
   if (key === "j" || key === "k") return moveRow(key === "j" ? 1 : -1);
-  if (key === "Enter" && (document.activeElement === document.body || document.activeElement.id === "content")) return confirmForm();
+  if (key === "Enter") return confirmForm();
   return false;
 }
 
@@ -68,11 +95,12 @@ function go(key) {
 
 function describe() {
   const rows = [["?", "show these keys"]];
-  for (const element of document.querySelectorAll("[data-key], [data-focus-key]")) {
-    rows.push([element.getAttribute("data-key") ?? element.getAttribute("data-focus-key"), element.getAttribute("data-key-name")]);
+  for (const element of document.querySelectorAll("[data-key], [data-focus-key], [data-move]")) {
+    rows.push([element.getAttribute("data-key") ?? element.getAttribute("data-focus-key") ?? element.getAttribute("data-move"), element.getAttribute("data-key-name")]);
   }
   const form = document.querySelector("form[data-enter]");
   if (form) rows.push(["Enter", form.getAttribute("data-key-name")]);
+  if (document.querySelector("[data-accept]")) rows.push(["y", "accept the lane with the focus, else the first"]);
   if (document.querySelector("[data-rows]")) rows.push(["j k", "next and previous row"]);
   for (const link of document.querySelectorAll("[data-go]")) {
     rows.push([`g ${link.getAttribute("data-go")}`, `go to: ${link.textContent}`]);

@@ -70,23 +70,32 @@ function layOut(width, height) {
   spots.sort((a, b) => b.r - a.r);
 }
 
-function nameSpots(pen, width) {
-  const taken = [];
+// Where a name may stand: right of its mark, left, below, above; none if all are taken.
+function findPlace(spot, wide, size, taken) {
+  const { x, y, r } = spot, half = wide / 2;
+  const tries = [[x + r + 5, y + 4], [x - r - 5 - wide, y + 4], [x - half, y + r + 15], [x - half, y - r - 6]];
+  for (const [left, base] of tries) {
+    const box = [left - 2, base - 12, left + wide + 2, base + 4];
+    const inside = box[0] >= 2 && box[2] <= size.width - 2 && box[1] >= 2 && box[3] <= size.height - 2;
+    const free = inside && !taken.some((b) => b.of !== spot && box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]);
+    if (free) { taken.push(box); return [left, base]; }
+  }
+  return null;
+}
+
+function nameSpots(pen, size) {
+  const taken = spots.map((s) => Object.assign([s.x - s.r, s.y - s.r, s.x + s.r, s.y + s.r], { of: s }));
   pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
   pen.fillStyle = token("--ink");
   pen.strokeStyle = token("--surface");
   pen.lineWidth = 3;
   for (const spot of spots) {
     const text = spot.point.name.length > 28 ? `${spot.point.name.slice(0, 27)}…` : spot.point.name;
-    const wide = pen.measureText(text).width;
-    const right = spot.x + spot.r + 5, y = spot.y + 4;
-    const x = right + wide + 4 <= width ? right : Math.max(4, spot.x - spot.r - 5 - wide);
-    const box = [x - 2, y - 13, x + wide + 2, y + 5];
-    if (taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) continue;
-    taken.push(box);
+    const found = findPlace(spot, pen.measureText(text).width, size, taken);
+    if (!found) continue;
     pen.globalAlpha = dimmed !== null && groupOf(spot.point) !== dimmed ? 0.25 : 1;
-    pen.strokeText(text, x, y);
-    pen.fillText(text, x, y);
+    pen.strokeText(text, ...found);
+    pen.fillText(text, ...found);
   }
   pen.globalAlpha = 1;
 }
@@ -111,7 +120,7 @@ function draw() {
     }
   }
   pen.globalAlpha = 1;
-  nameSpots(pen, box.width);
+  nameSpots(pen, box);
 }
 
 function spotAt(event) {

@@ -1,0 +1,157 @@
+"""Reviews that spread: what people said of some labels, and what follows for all the others."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taxonomy.embedding import Vectors
+from taxonomy.spreading import Guess, Inventory, Probabilities
+
+LENGTH = 0.25  # in cosine distance: how far an answer reaches
+SLIPS = 0.1  # variance of an answer about what is true of its neighbourhood
+ERROR_RATE = 0.05  # share of answers taken to be wrong before anything is known of them
+KEPT_ROWS = 4096  # up to here all similarities are kept: 64 MiB
+TINY = 1e-9  # prevents 0 / 0
+
+Rows = NDArray[np.int64]
+
+
+def similarity(vectors: Vectors, others: Vectors) -> NDArray[np.float32]:
+    """exp((cosine − 1) / 0.25) of unit vectors. Shapes: (n, d), (m, d) to (n, m)."""
+    cosines = vectors @ others.T
+    return np.asarray(np.exp((cosines - 1.0) / np.float32(LENGTH)), dtype=np.float32)
+
+
+def as_shares(guess: Guess) -> Probabilities:
+    """Shares of the categories, and of noise as the last. Shapes: (n, categories + 1); sums 1."""
+    return np.hstack([guess.probabilities * (1 - guess.noise)[:, None], guess.noise[:, None]])
+
+
+def as_guess(shares: Probabilities, answers: int = 0) -> Guess:
+    """The guess that shares amount to; small negative shares count as none.
+
+    Every answer adds a little to rows that it hardly concerns, which blurs shares: after some they
+    are raised to the power 1.5, which makes confidence agree with accuracy again (measured).
+    """
+    kept = np.maximum(shares, TINY) ** (1.0 + 0.5 * answers / (answers + 5.0))
+    kept = kept / kept.sum(axis=1, keepdims=True)
+    categories = kept[:, :-1] / kept[:, :-1].sum(axis=1, keepdims=True)
+    return Guess(categories, kept[:, -1])
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What follows from the answers, for every row.
+
+    `unsettled` is the share of a row's doubt that the answers leave, in [0, 1]; `trust` is how
+    likely the newest answer on a row is right, 1 where there is none.
+    """
+
+    guess: Guess
+    unsettled: Probabilities
+    trust: Probabilities
+
+
+@dataclass
+class Answers:
+    """Answers on rows of an inventory, and the guess they change.
+
+    A Gaussian process on what the guess got wrong: F = P + K_R (K_RR + s I)⁻¹ (Y − P_R) with P the
+    guess before any answer, R the answered rows, Y the answers. An answer that the guess already
+    gave changes nothing; one that it did not corrects the rows that are like it.
+    """
+
+    vectors: Vectors
+    before: Probabilities
+    error_rate: float = ERROR_RATE
+    given: dict[int, list[int]] = field(default_factory=dict)
+    _columns: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    _whole: NDArray[np.float32] | None = None
+
+    @classmethod
+    def start(cls, inventory: Inventory, guess: Guess, error_rate: float = ERROR_RATE) -> Self:
+        """No answers yet."""
+        return cls(inventory.vectors, as_shares(guess), error_rate)
+
+    @property
+    def noise(self) -> int:
+        """The answer that says: no category."""
+        return int(self.before.shape[1]) - 1
+
+    def give(self, row: int, answer: int) -> None:
+        """Add an answer on a row: the position of a category, or `noise`.
+
+        Raises: ValueError where there is no such row or category.
+        """
+        if not 0 <= row < len(self.before):
+            raise ValueError(f"expected a row below {len(self.before)}, got {row}")
+        if not 0 <= answer <= self.noise:
+            raise ValueError(f"expected a category from 0 to {self.noise}, got {answer}")
+        self.given.setdefault(row, []).append(answer)
+
+    def withdraw(self, row: int) -> None:
+        """Take back the newest answer on a row. Raises: KeyError where there is none."""
+        self.given[row].pop()
+        if not self.given[row]:
+            del self.given[row]
+
+    def learn(self) -> Learned:
+        """What follows from all answers so far, whatever their order was.
+
+        Identity: without answers the guess as it was; an answered row's newest answer is not
+        forced on it here: whoever shows assignments shows reviews as they are.
+        """
+        trust = np.ones(len(self.before))
+        if not self.given:
+            return Learned(as_guess(self.before), np.ones(len(self.before)), trust)
+        rows = np.array(sorted(self.given), dtype=np.int64)
+        reach = np.stack([self._column(row) for row in rows.tolist()], axis=1)
+        slips = np.diag(SLIPS / self._counts(rows))
+        inverse = np.asarray(np.linalg.inv(reach[rows] + slips), dtype=np.float64)
+        told = self._doubted(rows, inverse)
+        trust[rows] = told[np.arange(len(rows)), [self.given[row][-1] for row in rows.tolist()]]
+        shares = self.before + reach @ (inverse @ (told - self.before[rows]))
+        settled = np.einsum("ij,ij->i", reach @ inverse.astype(np.float32), reach)
+        return Learned(as_guess(shares, len(rows)), np.clip(1.0 - settled, 0.0, 1.0), trust)
+
+    def similar(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
+        """How like rows are to others; all kept up to 4,096 rows. Shapes: (n,), (m,) to (n, m)."""
+        if len(self.vectors) > KEPT_ROWS:
+            return similarity(self.vectors[rows], self.vectors[others])
+        if self._whole is None:
+            self._whole = similarity(self.vectors, self.vectors)
+        if len(rows) == len(others) == len(self.vectors):
+            return self._whole
+        return self._whole[np.ix_(rows, others)]
+
+    def _column(self, row: int) -> NDArray[np.float32]:
+        if row not in self._columns:
+            self._columns[row] = self.similar(np.arange(len(self.vectors)), np.array([row]))[:, 0]
+        return self._columns[row]
+
+    def _counts(self, rows: Rows) -> NDArray[np.float64]:
+        return np.array([len(self.given[row]) for row in rows.tolist()], dtype=np.float64)
+
+    def _doubted(self, rows: Rows, inverse: NDArray[np.float64]) -> Probabilities:
+        """What to believe of each answered row, by its answers and by all the other rows.
+
+        Bayes' rule with the leave-one-out prediction as the prior and answers that are wrong, in
+        a category drawn evenly, at the error rate.
+        """
+        said = self._said(rows)
+        mean = said / said.sum(axis=1, keepdims=True)
+        pull = inverse @ (mean - self.before[rows])
+        alone = mean - pull / np.diag(inverse)[:, None]
+        prior = np.maximum(alone, self.error_rate / len(alone[0]))
+        right, wrong = np.log(1 - self.error_rate), np.log(self.error_rate / self.noise)
+        logs = np.log(prior) + said * right + (said.sum(axis=1, keepdims=True) - said) * wrong
+        belief = np.exp(logs - logs.max(axis=1, keepdims=True))
+        return np.asarray(belief / belief.sum(axis=1, keepdims=True), dtype=np.float64)
+
+    def _said(self, rows: Rows) -> NDArray[np.float64]:
+        said = np.zeros((len(rows), self.before.shape[1]))
+        for place, row in enumerate(rows.tolist()):
+            np.add.at(said[place], self.given[row], 1.0)
+        return said
