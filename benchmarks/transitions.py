@@ -1,15 +1,17 @@
 """EM: its time, exactness, distance to a known matrix, and intervals; and what-if answers.
 
-    python -m benchmarks.transitions [--corpora N]
+    python -m benchmarks.transitions [--corpora N] [--traces FILE --pairs FILE]
 
-Needs no data: traces are simulated with fixed seeds (benchmarks/simulation.py). What an interval
-is to cover is said in benchmarks/coverage.py; its 200 corpora take minutes, --corpora 0 leaves
-them out.
+Traces are simulated with fixed seeds (benchmarks/simulation.py). What an interval is to cover is
+said in benchmarks/coverage.py; its 200 corpora take minutes, --corpora 0 leaves them out. The share
+of an export that is explained needs real traces: the files as in benchmarks/spine.py, or those of
+the folder that MRALIGN_BENCH_DATA names; without them it is left out.
 """
 
 import argparse
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,11 @@ from alignment.moves import Chains, pack
 from alignment.transitions import PRESETS, Preset, fit, mean_l1
 from alignment.whatif import survey, what_if
 from benchmarks.coverage import NAMES, coverage
+from benchmarks.explained import explained_share
 from benchmarks.grounds import simulated_ground
 from benchmarks.naive import naive_fit, unpacked
 from benchmarks.record import save
+from benchmarks.settings import data_file
 from benchmarks.simulation import simulate_moves
 
 TIMED_MOVES = 10_000_000
@@ -35,6 +39,8 @@ TIMED_RUNS = 5
 SEEDS = range(5)
 REPLICATES = 200
 COVERAGE_SHARE = 0.30  # of two-label sets
+Figures = dict[str, float]
+Details = dict[str, Any]
 EDITS: tuple[Edit, ...] = (
     MergeCategories(("c1", "c2"), "c2"),
     SplitCategory("c5", frozenset({"c5 a"}), "new"),
@@ -98,31 +104,62 @@ def what_if_ms(move_count: int, share: float) -> dict[str, float]:
     return found
 
 
+def measure_fits() -> tuple[Figures, Details]:
+    """Time, exactness, and distance to the truth."""
+    times = {name: time_s(share) for name, (_, share) in SETTINGS.items()}
+    naive = {name: difference_to_naive(1_000, share) for name, (_, share) in SETTINGS.items()}
+    figures: Figures = {
+        "em_10m_s": max(statistics.median(each) for each in times.values()),
+        "em_difference_to_naive": max(naive.values()),
+    }
+    details: Details = {"em_10m_s": times}
+    for name, (move_count, share) in SETTINGS.items():
+        key, found = f"em_l1_to_truth_{name}", errors(move_count, share)
+        details[key], figures[key] = found, max(found["converged"])
+        figures |= {f"{key}_{preset}_mean": statistics.fmean(v) for preset, v in found.items()}
+    return figures, details
+
+
+def measure_answers() -> tuple[Figures, Details]:
+    """How long what-if questions wait."""
+    answers = {name: what_if_ms(50_000, share) for name, (_, share) in SETTINGS.items()}
+    longest = max(max(each.values()) for each in answers.values())
+    return {"what_if_ms": longest}, {"what_if_ms": answers}
+
+
+def measure_coverage(corpora: int) -> tuple[Figures, Details]:
+    """How often intervals cover what they are to cover."""
+    covered = coverage(COVERAGE_SHARE, corpora, REPLICATES, seed=0)
+    figures = {f"coverage_95_{name}": covered[name] for name in NAMES}
+    return figures, {
+        "coverage_95": {"corpora": corpora, "replicates": REPLICATES, **covered}
+    }  # fmt: skip
+
+
+def measure_explanations(traces: Path, pairs: Path, model: str) -> tuple[Figures, Details]:
+    """Whether an export of real traces is explained throughout."""
+    share, looked = explained_share(traces, pairs, model)
+    return {"tokens_explained_share": share}, {"explained": looked}
+
+
 def main() -> None:
     """Measure, print, and write results/transitions.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=int, default=200, help="corpora to count coverage over")
+    parser.add_argument("--traces", type=Path, default=data_file("traces.jsonl.gz"))
+    parser.add_argument("--pairs", type=Path, default=data_file("pairs_on_off.jsonl.gz"))
+    parser.add_argument("--model", default="Qwen3-8B", help="take the traces of this model")
     options = parser.parse_args()
-    figures: dict[str, float] = {}
-    details: dict[str, Any] = {"seeds": list(SEEDS), "settings": SETTINGS}
-    times = {name: time_s(share) for name, (_, share) in SETTINGS.items()}
-    figures["em_10m_s"] = max(statistics.median(each) for each in times.values())
-    details["em_10m_s"] = times
-    naive = {name: difference_to_naive(1_000, share) for name, (_, share) in SETTINGS.items()}
-    figures["em_difference_to_naive"] = max(naive.values())
-    for name, (move_count, share) in SETTINGS.items():
-        found = errors(move_count, share)
-        details[f"em_l1_to_truth_{name}"] = found
-        figures[f"em_l1_to_truth_{name}"] = max(found["converged"])
-        means = {preset: statistics.fmean(each) for preset, each in found.items()}
-        figures |= {f"em_l1_to_truth_{name}_{preset}_mean": v for preset, v in means.items()}
-    answers = {name: what_if_ms(50_000, share) for name, (_, share) in SETTINGS.items()}
-    figures["what_if_ms"] = max(max(each.values()) for each in answers.values())
-    details["what_if_ms"] = answers
+    parts = [measure_fits(), measure_answers()]
+    if options.traces and options.pairs:
+        parts.append(measure_explanations(options.traces, options.pairs, options.model))
     if options.corpora:
-        covered = coverage(COVERAGE_SHARE, options.corpora, REPLICATES, seed=0)
-        figures |= {f"coverage_95_{name}": covered[name] for name in NAMES}
-        details["coverage_95"] = {"corpora": options.corpora, "replicates": REPLICATES, **covered}
+        parts.append(measure_coverage(options.corpora))
+    figures: Figures = {}
+    details: Details = {"seeds": list(SEEDS), "settings": SETTINGS}
+    for found, more in parts:
+        figures |= found
+        details |= more
     save("transitions", figures, details)
 
 
