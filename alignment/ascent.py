@@ -33,7 +33,7 @@ def climb(
     """
     matrix = init
     for _ in range(CYCLES):
-        one, _ = _step(matrix, table, counts, smoothing)
+        one = m_step(e_step(matrix, table, counts).counts, table.allowed, smoothing)
         two, height = _step(one, table, counts, smoothing)
         if float(np.abs(two - one).max()) < tolerance:
             return two

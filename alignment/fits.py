@@ -139,15 +139,8 @@ class Fits:
         return self.shrunk(self.polar(polarity).matrix, self.overall.matrix)
 
     def shrunk(self, polar: Matrix, overall: Matrix) -> Matrix:
-        """P + (P^± − P)·C / (C + κ), cell by cell, C the expected count of the cell in all traces.
-
-        Shapes: [..., K, K]. Identity: κ = 0 gives P^±, C = 0 with κ > 0 gives P.
-        """
-        if not self.settings.shrinkage_moves:
-            return polar
-        trust = self.overall.support / (self.overall.support + self.settings.shrinkage_moves)
-        drawn: Matrix = overall + (polar - overall) * trust
-        return drawn
+        """Another P^± of the same cells, drawn to its P. Shapes: [..., K, K]."""
+        return shrunk(polar, overall, self.overall.support, self.settings)
 
     def heatmap(self, name: MatrixName) -> Heatmap:
         """One of the matrices, ready to be shown."""
@@ -162,6 +155,18 @@ class Fits:
             raise FitsError(f"expected a trace with a polarity, got {trace.trace_id} without")
         polar = self.weighing(trace.polarity)
         return unit_weights(sets_of(trace.units, self.preset), polar, self.overall.matrix)
+
+
+def shrunk(polar: Matrix, overall: Matrix, support: Matrix, settings: FitSettings) -> Matrix:
+    """P + (P^± − P)·C / (C + κ), cell by cell, C the expected count of the cell in all traces.
+
+    Shapes: polar and overall [..., K, K], support [K, K].
+    Identity: κ = 0 gives P^±, C = 0 with κ > 0 gives P.
+    """
+    if not settings.shrinkage_moves:
+        return polar
+    drawn: Matrix = overall + (polar - overall) * support / (support + settings.shrinkage_moves)
+    return drawn
 
 
 def balanced(positive: Values, negative: Values) -> Values:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 START = 0
 NO_LABEL = -1
+NO_UNIT = -1
 EMPTY_SET = 0
 DIRECT_BINS = 1 << 22  # so many codes are counted by address (memory 32 MiB), more by sorting
 
@@ -75,13 +76,14 @@ class Moves:
 class TracedMoves:
     """The moves of many traces, and which trace made each.
 
-    Shapes: traces and kinds [seen], the trace and the distinct move of every move that was seen,
-    traces ascending.
+    Shapes: traces, kinds and arrivals [seen], the trace, the distinct move, and the unit arrived at
+    (NO_UNIT at stop) of every move that was seen, in the order of the units.
     """
 
     moves: Moves
     traces: Codes
     kinds: Codes
+    arrivals: Codes
     trace_count: int
 
     def weighted(self, trace_weights: Float[NDArray[np.float64], " traces"]) -> Moves:
@@ -147,10 +149,13 @@ def pack_by_trace(chains: Chains) -> TracedMoves:
     coded = _coded_moves(chains)
     lengths = np.diff(chains.ends, prepend=0) + 2  # with start and stop
     traces = np.repeat(np.arange(len(lengths)), lengths)[:-1]
+    inside = _inside(chains.ends)
+    units = np.where(inside, np.cumsum(inside) - 1, NO_UNIT)
     seen = coded.are_moves(coded.pairs)
-    pairs, kinds, counts = np.unique(coded.pairs[seen], return_inverse=True, return_counts=True)
+    pairs, counts = _tally(coded.pairs[seen], coded.radix**2)
+    kinds = np.searchsorted(pairs, coded.pairs[seen])
     moves = coded.decoded(pairs, counts)
-    return TracedMoves(moves, traces[seen], kinds.reshape(-1), len(lengths))
+    return TracedMoves(moves, traces[seen], kinds, units[1:][seen], len(lengths))
 
 
 @dataclass(frozen=True)
@@ -223,14 +228,22 @@ def _coded_by_sorting(chains: Chains) -> tuple[Codes, LabelRows]:
 
 def _framed(codes: Codes, ends: Codes, start: int, stop: int) -> Codes:
     """The codes with start before each trace and stop after it."""
-    shift = 2 * np.arange(len(ends))
-    firsts = np.concatenate((ends[:1] * 0, ends[:-1])) + shift
-    inside = np.ones(len(codes) + 2 * len(ends), dtype=np.bool_)
-    inside[firsts] = inside[ends + shift + 1] = False
+    inside = _inside(ends)
     framed = np.empty(len(inside), dtype=np.int64)
     framed[inside] = codes
-    framed[firsts], framed[ends + shift + 1] = start, stop
+    stops = ends + 2 * np.arange(len(ends)) + 1
+    framed[stops] = stop
+    framed[stops[:-1] + 1] = framed[:1] = start
     return framed
+
+
+def _inside(ends: Codes) -> NDArray[np.bool_]:
+    """Which places of the framed chains hold a unit."""
+    stops = ends + 2 * np.arange(len(ends)) + 1
+    unit_count = int(ends[-1]) if len(ends) else 0
+    inside = np.ones(unit_count + 2 * len(ends), dtype=np.bool_)
+    inside[stops] = inside[stops[:-1] + 1] = inside[:1] = False
+    return inside
 
 
 def _tally(codes: Codes, code_count: int) -> tuple[Codes, Codes]:

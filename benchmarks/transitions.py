@@ -1,4 +1,4 @@
-"""EM: its time, its exactness, and its distance to a matrix that is known.
+"""EM: its time, exactness, distance to a known matrix, and intervals; and what-if answers.
 
     python -m benchmarks.transitions [--corpora N]
 
@@ -14,9 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from alignment.edits import (
+    Edit,
+    MergeCategories,
+    MoveLabels,
+    RetireCategory,
+    SplitCategory,
+)
 from alignment.moves import Chains, pack
 from alignment.transitions import PRESETS, Preset, fit, mean_l1
+from alignment.whatif import survey, what_if
 from benchmarks.coverage import NAMES, coverage
+from benchmarks.grounds import simulated_ground
 from benchmarks.naive import naive_fit, unpacked
 from benchmarks.record import save
 from benchmarks.simulation import simulate_moves
@@ -26,6 +35,12 @@ TIMED_RUNS = 5
 SEEDS = range(5)
 REPLICATES = 200
 COVERAGE_SHARE = 0.30  # of two-label sets
+EDITS: tuple[Edit, ...] = (
+    MergeCategories(("c1", "c2"), "c2"),
+    SplitCategory("c5", frozenset({"c5 a"}), "new"),
+    MoveLabels(frozenset({"c5 a", "c6 b"}), "c7"),
+    RetireCategory("c4"),
+)
 COMPARED: tuple[Preset, ...] = ("converged", "paper", "frequency")
 SETTINGS = {"30": (83_249, 0.30), "94": (50_000, 0.94)}  # moves, share of two-label sets
 
@@ -68,6 +83,21 @@ def errors(move_count: int, share: float) -> dict[str, list[float]]:
     return found
 
 
+def what_if_ms(move_count: int, share: float) -> dict[str, float]:
+    """The median time of an answer to each kind of edit."""
+    ground = simulated_ground(move_count, share, seed=0)
+    before = survey(ground)
+    found = {}
+    for edit in EDITS:
+        times = []
+        for _ in range(TIMED_RUNS):
+            started_s = time.perf_counter()
+            what_if(ground, before, edit)
+            times.append(1e3 * (time.perf_counter() - started_s))
+        found[type(edit).__name__] = statistics.median(times)
+    return found
+
+
 def main() -> None:
     """Measure, print, and write results/transitions.json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,6 +116,9 @@ def main() -> None:
         figures[f"em_l1_to_truth_{name}"] = max(found["converged"])
         means = {preset: statistics.fmean(each) for preset, each in found.items()}
         figures |= {f"em_l1_to_truth_{name}_{preset}_mean": v for preset, v in means.items()}
+    answers = {name: what_if_ms(50_000, share) for name, (_, share) in SETTINGS.items()}
+    figures["what_if_ms"] = max(max(each.values()) for each in answers.values())
+    details["what_if_ms"] = answers
     if options.corpora:
         covered = coverage(COVERAGE_SHARE, options.corpora, REPLICATES, seed=0)
         figures |= {f"coverage_95_{name}": covered[name] for name in NAMES}

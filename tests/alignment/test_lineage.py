@@ -5,14 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from prov.model import ProvDocument
 from sqlmodel import select
 
+from alignment.candidates import approximate_tokens
+from alignment.edits import MoveLabels, RetireCategory
 from alignment.explanation import explanation_text
+from alignment.grounds import load_ground
 from alignment.lineage import explain, get_export
+from alignment.pool import ExportSettings
 from alignment.provenance import prov_document
 from alignment.run import export_training_set, pair_traces
+from alignment.whatif import survey, what_if
 from store.engine import reading, transaction
 from store.errors import InvalidInput, NotFound
 from store.states import ItemStatus, Role, RunKind
@@ -196,3 +202,18 @@ def test_places_that_are_not_there_are_refused(explained: Any, tmp_path: Path) -
         with pytest.raises(InvalidInput, match="export again"):
             explain(session, report.export_id, "q0/on", segment=0)
         assert session.exec(select(Run).where(Run.kind == RunKind.EXPORT)).one()
+
+
+def test_a_what_if_question_is_asked_of_the_open_labels_in_the_store(explained: Any) -> None:
+    engine, report = explained
+    with reading(engine) as session:
+        ground = load_ground(session, ExportSettings())
+    before = survey(ground)
+    fitted = report.manifest["transitions"]["fits"]["overall"]["matrix"]
+    assert np.abs(before.matrices["overall"] - np.array(fitted)).max() < 1e-4
+    moved = what_if(ground, before, MoveLabels(frozenset({"double checking"}), "framing"))
+    assert moved.units_relabelled == 1
+    assert moved.tokens_relabelled == approximate_tokens("Let me check Gold0.")
+    retired = what_if(ground, before, RetireCategory("evaluation"))
+    assert retired.after.unlabelled_units > retired.before.unlabelled_units
+    json.dumps(retired.document())

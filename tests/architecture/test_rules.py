@@ -16,6 +16,7 @@ IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions", "standing"},
     "alignment": {
+<<<<<<< HEAD
         "run",
         "intake",
         "corpus",
@@ -23,6 +24,9 @@ IMPURE = {
         "lineage",
         "origins",
         "training_run",
+=======
+        "run", "intake", "corpus", "grounds", "groups", "lineage", "origins", "training_run",
+>>>>>>> refs/heads/transitions
         "evaluation_run",
     },
 }
