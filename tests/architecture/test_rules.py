@@ -16,17 +16,14 @@ IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
     "taxonomy": {"run", "curation", "versions", "standing"},
     "alignment": {
-<<<<<<< HEAD
         "run",
         "intake",
         "corpus",
+        "grounds",
         "groups",
         "lineage",
         "origins",
         "training_run",
-=======
-        "run", "intake", "corpus", "grounds", "groups", "lineage", "origins", "training_run",
->>>>>>> refs/heads/transitions
         "evaluation_run",
     },
 }
