@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
-STAGES = ("embedding", "clustering", "naming", "mapping", "stability")
+STAGES = ("embedding", "clustering", "naming", "proposing", "mapping", "stability")
 
 
 @app.command()
