@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from alignment.bootstrap import Bootstrap
 from alignment.candidates import Funnel
 from alignment.differences import Differences
 from alignment.examples import INSTRUCTION
 from alignment.export import suggested_lambda_r
-from alignment.fits import Fits
+from alignment.fits import Fits, MatrixName
 from alignment.moves import state_names
+from alignment.pool import Sureness
 from alignment.transitions import PRESETS, Fit
+
+MATRICES: dict[str, MatrixName] = {"overall": "p", "positive": "positive", "negative": "negative"}
 
 
 def manifest_document(
     rows: Sequence[Mapping[str, Any]],
     fits: Fits,
-    differences: Differences | None,
+    sureness: Sureness | None,
     funnel: Funnel,
     origin: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The manifest without the files' hashes; `origin` holds taxonomy, runs, filter, versions.
 
-    `differences` are of positive traces to negative ones, where they were asked for.
+    `sureness` adds intervals and the cells that differ between polarities.
     """
     counts = _counts(rows)
     train = counts["rows"]["train"]
@@ -34,7 +39,7 @@ def manifest_document(
         "counts": counts,
         "funnel": [asdict(step) for step in funnel.steps],
         "drops": [asdict(count) for count in funnel.reasons()],
-        "transitions": _transitions(fits) | {"differences": _differences(differences)},
+        "transitions": _transitions(fits, sureness),
         "lambda": {
             "lambda_c": 1.0,
             "suggested_lambda_r": suggested_lambda_r(train["desirable"], train["undesirable"]),
@@ -61,8 +66,9 @@ def _counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _transitions(fits: Fits) -> dict[str, Any]:
+def _transitions(fits: Fits, sureness: Sureness | None) -> dict[str, Any]:
     named = {"overall": fits.overall, "positive": fits.positive, "negative": fits.negative}
+    drawn = None if sureness is None else sureness.drawn
     return {
         "states": list(state_names(fits.categories)),
         "preset": {"name": fits.preset, **asdict(PRESETS[fits.preset])},
@@ -70,17 +76,27 @@ def _transitions(fits: Fits) -> dict[str, Any]:
         "shrinkage_moves": fits.settings.shrinkage_moves,
         "fitted_on": "the rows of the training split",
         "fits": {
-            name: {"traces": fits.trace_counts[name], **_fit_document(fit)}
+            name: {"traces": fits.trace_counts[name], **_fit_document(fit), **_ends(drawn, name)}
             for name, fit in named.items()
             if fit is not None
         },
+        "differences": None if sureness is None else _differences(sureness.differences),
     }
 
 
-def _differences(found: Differences | None) -> dict[str, Any] | None:
+def _ends(drawn: Bootstrap | None, name: str) -> dict[str, Any]:
+    """The ends of each cell's interval; null where a cell cannot be."""
+    if drawn is None:
+        return {}
+    interval = drawn.interval(MATRICES[name])
+    return {
+        end: [[None if math.isnan(value) else value for value in row] for row in cells.tolist()]
+        for end, cells in (("low", interval.low), ("high", interval.high))
+    }
+
+
+def _differences(found: Differences) -> dict[str, Any]:
     """The cells that differ between polarities beyond chance: P⁺ (second) against P⁻ (first)."""
-    if found is None:
-        return None
     return {
         "mean_l1": found.l1,
         "mean_l1_interval": list(found.l1_interval),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alignment.bootstrap import REPLICATES
+from alignment.bootstrap import REPLICATES, Bootstrap, bootstrap
 from alignment.candidates import (
     Candidate,
     Draw,
@@ -67,6 +67,14 @@ class Pool:
     units: Mapping[str, tuple[Unit, ...]]  # by trace id
     candidates: tuple[Candidate, ...]
     funnel: Funnel
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure the fits are, and how traces that thinking helped differ from those it hurt."""
+
+    drawn: Bootstrap
+    differences: Differences
 
 
 def open_tokenizer(policy: str) -> Tokenizer:
@@ -141,16 +149,19 @@ def fit_pool(pool: Pool, settings: ExportSettings) -> Fits:
     return fit_all(training_traces(pool, settings), pool.categories, settings.fitting)
 
 
-def compare_polarities(pool: Pool, settings: ExportSettings) -> Differences | None:
-    """Where traces that thinking helped move otherwise than those it hurt; None without both."""
+def measure_sureness(pool: Pool, fits: Fits, settings: ExportSettings) -> Sureness | None:
+    """Intervals of the fits, and where traces that thinking helped move otherwise than others.
+
+    None where no corpora are to be drawn, or a polarity has no trace.
+    """
     train = training_traces(pool, settings)
     hurt = [trace for trace in train if trace.polarity == "negative"]
     helped = [trace for trace in train if trace.polarity == "positive"]
-    if not (hurt and helped):
+    if not (settings.replicates and hurt and helped):
         return None
-    return compare(
-        hurt, helped, pool.categories, settings.fitting, settings.replicates, settings.seed
-    )
+    drawing = settings.replicates, settings.seed
+    differences = compare(hurt, helped, pool.categories, settings.fitting, *drawing)
+    return Sureness(bootstrap(fits, *drawing), differences)
 
 
 def _with_annotated(

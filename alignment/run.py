@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from alignment.bootstrap import bootstrap
 from alignment.candidates import Funnel, LengthFilter, Selection
 from alignment.candidates import select as select_draws
 from alignment.corpus import (
@@ -33,11 +32,12 @@ from alignment.pool import (
     APPROXIMATE,
     ExportSettings,
     Pool,
+    Sureness,
     Tokenizer,
-    compare_polarities,
     fit_pool,
     form_pool,
     labelled,
+    measure_sureness,
 )
 from store.engine import reading, transaction
 from store.errors import InvalidInput
@@ -102,6 +102,23 @@ def fit_transitions(
     return fit_all(traces, labels.categories, settings.fitting, by_polarity=False)
 
 
+def fit_with_sureness(
+    session: Session, settings: ExportSettings | None = None
+) -> tuple[Fits, Sureness | None]:
+    """The fits of `fit_transitions`, with intervals and the cells that differ between polarities.
+
+    Raises:
+        NotFound: there is no annotate run.
+        InvalidInput: no annotated trace has a polarity.
+    """
+    settings = settings or ExportSettings()
+    labels = load_label_sets(session, settings.annotate_run_id, settings.source)
+    with mendable():
+        pool = load_pool(session, labels, settings)
+        fits = fit_pool(pool, settings)
+        return fits, measure_sureness(pool, fits, settings)
+
+
 def export_training_set(
     engine: sa.Engine, folder: Path, settings: ExportSettings | None = None
 ) -> ExportReport:
@@ -120,10 +137,10 @@ def export_training_set(
         with reading(engine) as session:
             pool = load_pool(session, labels, settings)
             fits = fit_pool(pool, settings)
-            rows = _rows(session, pool, fits, settings)
+            sureness = measure_sureness(pool, fits, settings)
+            rows = _rows(session, pool, fits, sureness, settings)
             origin = _origin(session, labels, settings)
-        differences = compare_polarities(pool, settings) if settings.replicates else None
-        document = manifest_document(rows, fits, differences, pool.funnel, origin)
+        document = manifest_document(rows, fits, sureness, pool.funnel, origin)
         drops = [asdict(drop) for drop in pool.funnel.drops]
         manifest = write_export(folder, rows, document, settings.formats, drops)
         export_id = _remember_export(engine, run.id, labels, folder, manifest)
@@ -175,13 +192,16 @@ def _parameters(settings: ExportSettings, folder: Path) -> dict[str, Any]:
 
 
 def _rows(
-    session: Session, pool: Pool, fits: Fits, settings: ExportSettings
+    session: Session,
+    pool: Pool,
+    fits: Fits,
+    sureness: Sureness | None,
+    settings: ExportSettings,
 ) -> list[dict[str, Any]]:
     """One example a candidate, in the order of their ids."""
     desirable = {one.draw.trace_id: one.polarity == "positive" for one in pool.candidates}
     sources = load_sources(session, desirable)
     keys = {one.draw.trace_id: one.question_key for one in pool.candidates}
-    drawn = bootstrap(fits, settings.replicates, settings.seed) if settings.replicates else None
     rows = []
     for trace in sorted(labelled(pool), key=lambda trace: trace.trace_id):
         source, starts = sources[trace.trace_id]
@@ -189,8 +209,8 @@ def _rows(
         spans = unit_spans(whole.units, starts, source.thinking)
         split = split_of(keys[trace.trace_id], settings.validation_share)
         weights = fits.weights(whole)
-        if drawn is not None and whole.polarity is not None:
-            weights = drawn.with_intervals(weights, whole.polarity)
+        if sureness is not None and whole.polarity is not None:
+            weights = sureness.drawn.with_intervals(weights, whole.polarity)
         rows.append(example_row(source, whole.units, spans, weights, fits.categories, split))
     return rows
 

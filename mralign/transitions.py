@@ -13,6 +13,7 @@ from mralign.terminal import say, show_table
 if TYPE_CHECKING:
     from alignment.differences import Cell, Differences
     from alignment.fits import Fits
+    from alignment.pool import Sureness
 
 app = typer.Typer(
     help="How the reasoning moves between categories.", no_args_is_help=True, add_completion=False
@@ -58,6 +59,9 @@ def show(
     svg: Annotated[
         Path | None, typer.Option(help="Write the matrix as a heatmap; takes one --which.")
     ] = None,
+    cells: Annotated[
+        int, typer.Option(min=0, help="List so many of the busiest cells, with 95 % intervals.")
+    ] = 0,
 ) -> None:
     """Show P, P⁺, P⁻ and the weights of single-label moves.
 
@@ -65,22 +69,61 @@ def show(
     """
     from alignment.fits import FitSettings
     from alignment.pool import ExportSettings
-    from alignment.run import fit_transitions
+    from alignment.run import fit_transitions, fit_with_sureness
     from store.engine import reading
 
     names = which or ([Which.P] if all_ else list(Which))
     if all_ and names != [Which.P]:
         raise typer.BadParameter("--all fits P alone: leave out --which, or --all")
+    if all_ and cells:
+        raise typer.BadParameter("--cells tells of both polarities: leave out --all")
     if svg and len(names) != 1:
         raise typer.BadParameter("--svg takes exactly one --which")
     settings = ExportSettings(annotate_run_id=annotate_run, fitting=FitSettings(preset.value))
     with reading(open_database()) as session:
-        fits = fit_transitions(session, settings, all_traces=all_)
+        if cells:
+            fits, sureness = fit_with_sureness(session, settings)
+        else:
+            fits, sureness = fit_transitions(session, settings, all_traces=all_), None
     show_fits(fits, names)
+    if sureness is not None:
+        show_cells(fits, sureness, cells)
     if svg:
         from alignment.report import heatmap_svg
 
         _write(svg, heatmap_svg(fits.heatmap(names[0].value)), "heatmap")
+
+
+def show_cells(fits: "Fits", sureness: "Sureness", count: int) -> None:
+    """Print the cells with the most moves: support, chances and weights with their intervals."""
+    import numpy as np
+
+    support, states = fits.overall.support, sureness.differences.states
+    order = np.argsort(-support[:-1], axis=None, kind="stable")[:count]
+    places = [divmod(int(place), len(states)) for place in order]
+    shown = [place for place in places if support[place] > 0.0]
+    columns = {which: _ranges(fits, sureness, which, shown) for which in Which}
+    rows = [
+        (states[place[0]], states[place[1]], f"{support[place]:.1f}",
+         *(columns[which][number] for which in Which),
+         "yes" if sureness.differences.differs[place] else "")
+        for number, place in enumerate(shown)
+    ]  # fmt: skip
+    names = ("P %", "P⁺ %", "P⁻ %", "weight +", "weight -")
+    show_table(("from", "to", "moves", *names, "differs"), rows, "busiest cells, 95 % intervals")
+
+
+def _ranges(
+    fits: "Fits", sureness: "Sureness", which: Which, places: list[tuple[int, int]]
+) -> list[str]:
+    """Each cell of a matrix with the ends of its interval."""
+    matrix, interval = fits.matrix(which.value), sureness.drawn.interval(which.value)
+    times, digits = (1.0, 2) if which.value.startswith("weights") else (100.0, 1)
+    return [
+        f"{times * matrix[place]:.{digits}f}"
+        f" ({times * interval.low[place]:.{digits}f}–{times * interval.high[place]:.{digits}f})"
+        for place in places
+    ]
 
 
 @app.command()

@@ -242,6 +242,11 @@ def test_an_export_gives_each_weight_an_interval_and_the_cells_that_differ(
             assert unit["weight_low"] == unit["weight_high"] == 1.0
     transitions = report.manifest["transitions"]
     assert (transitions["balanced"], transitions["shrinkage_moves"]) == (True, 2.0)
+    for name in ("overall", "positive", "negative"):
+        fitted = transitions["fits"][name]
+        for row, low, high in zip(fitted["matrix"], fitted["low"], fitted["high"], strict=True):
+            for value, least, most in zip(row, low, high, strict=True):
+                assert least is most is None or least - 1e-4 <= value <= most + 1e-4
     differing = {(cell["source"], cell["target"]) for cell in transitions["differences"]["cells"]}
     # Traces with odd numbers, which are the negative ones, go on from framing as no other does.
     assert ("evaluation", "stop") in differing or ("framing", "retrieval") in differing

@@ -66,6 +66,15 @@ def test_options_that_do_not_go_together_are_a_usage_error(
     assert run(*arguments).exit_code == 2
 
 
+def test_the_busiest_cells_are_listed_with_intervals(polar: str) -> None:
+    result = run("--which", "p", "--cells", "3")
+    assert result.exit_code == 0, (result.output, result.exception)
+    listed = result.output[result.output.index("busiest cells") :]
+    assert "start" in listed and "100" not in listed.split("framing")[0]
+    assert listed.count("(") == 15
+    assert run("--all", "--cells", "3").exit_code == 2
+
+
 def compare(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["compare", "--replicates", "20", *arguments])
 
