@@ -38,7 +38,8 @@ def stages(options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
     yield "all traces", ["transitions", "show", "--all"]
     everything = ["--validation-share", "0"]
     yield "export", ["export", "--out", "export", *everything]
-    train = ["--train", "--policy", "policy", "--max-steps", str(TRAIN_STEPS)]
+    steps = ["--max-steps", str(TRAIN_STEPS)]
+    train = ["--replicates", "0", "--train", "--policy", "policy", *steps]
     yield "train", ["export", "--out", "trained", *everything, *train]
 
 
