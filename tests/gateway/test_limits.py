@@ -126,7 +126,7 @@ def test_after_an_error_what_is_under_way_is_still_given() -> None:
             together.wait(timeout=60)
         if item == 0:
             raise EndpointUnusable("gone")
-        time.sleep(0.01)  # a busy machine may be slow to hand the error on
+        time.sleep(0.2)  # far longer than a busy machine takes to hand the error on
         return item
 
     given = []
@@ -134,7 +134,7 @@ def test_after_an_error_what_is_under_way_is_still_given() -> None:
         for item, _result in each_done(call, range(1000), 3):
             given.append(item)
     assert {1, 2} <= set(given)
-    assert len(given) < 500
+    assert len(given) < 20
 
 
 def test_items_that_wait_in_line_are_dropped_after_an_error() -> None:
