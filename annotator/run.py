@@ -242,7 +242,8 @@ def _keep_panel(
 ) -> None:
     status = status_of(result.invalid, result.unanswered and bool(trace.segments))
     for source, side in ((SIDE_A, result.a), (SIDE_B, result.b)):
-        _keep_side(session, run_id, trace, source, side, vocabulary)
+        if side is not None:
+            _keep_side(session, run_id, trace, source, side, vocabulary)
     if result.adjudication is not None:
         put_item(session, run_id, trace.id, ADJUDICATOR,
                  status=status_of(result.adjudication.invalid, result.unanswered),
