@@ -28,6 +28,7 @@ TEMPERATURES = (0.8, 1.0, 1.25, 1.6)
 SECOND_WITHIN = (0.3, 0.45, 0.6, 0.75, 0.9)
 FOLDS = 5
 LEAST_TRACES = 2
+LEAST_GAIN = 0.005  # of κ; less is chance, and the simpler decoding stays
 CHANCE_ROUNDS = 3  # of choosing by κ and measuring κ; it settles after two
 CALIBRATION_PENALTY = 0.1
 
@@ -137,9 +138,7 @@ def _held_out(lessons: Lessons, targets: Array, folds: Sequence[Fold], penalty: 
     for fold in folds:
         train, test = lessons.of(fold.train), lessons.of(fold.test)
         scaling = scaling_of(train.read, train.shapes)
-        head = fit_softmax(
-            scaling.features(train.read, train.shapes), targets[fold.train], penalty
-        )
+        head = fit_softmax(scaling.features(train.read, train.shapes), targets[fold.train], penalty)
         found[fold.test] = head.log_shares(scaling.features(test.read, test.shapes))
     return found
 
@@ -179,14 +178,17 @@ def choose(
     """The decoding that does best on held-out shares, with each fold's own matrix.
 
     The temperature goes by the loss; how much the sequence counts and when a second label is
-    given go by κ, which is what labels are chosen for. A tie goes to the simpler one.
+    given go by κ, which is what labels are chosen for, and only if they raise it markedly.
     """
     trial = _Trial(lessons, targets, folds, decodings, log_shares)
     ways = [trial.settled(weight) for weight in PRIOR_WEIGHTS]
-    kappa, settled = max(ways, key=lambda way: way[0])
+    kappa, settled = ways[0]
+    for other, way in ways[1:]:
+        if other >= kappa + LEAST_GAIN:
+            kappa, settled = other, way
     for within in SECOND_WITHIN:
         other = trial.kappa(**{**settled, "second_within": within})
-        if other > kappa:
+        if other >= kappa + LEAST_GAIN:
             kappa, settled = other, {**settled, "second_within": within}
     settled |= trial.calibration(**settled)
     figures = {"held_out_kappa": kappa, "held_out_kappa_without_sequence": ways[0][0],

@@ -22,7 +22,11 @@ LEAST_SPREAD = 0.05  # keeps a column that was nearly constant from becoming hug
 Z_LIMIT = 6.0
 SHAPED_CHARACTERS = 3000  # of a segment are looked at for its shape
 
-_DIGIT, _SIGN, _LETTER = re.compile(r"\d"), re.compile(r"[-+*/=^_\\{}()\[\]$<>]"), re.compile(r"[^\W\d_]")  # noqa: E501
+_DIGIT, _SIGN, _LETTER = (
+    re.compile(r"\d"),
+    re.compile(r"[-+*/=^_\\{}()\[\]$<>]"),
+    re.compile(r"[^\W\d_]"),
+)  # noqa: E501
 _END, _ITEM = re.compile(r"[.!?](?:\s|$)"), re.compile(r"\W*[-*\d]")
 
 

@@ -1,12 +1,14 @@
 """Orders to whoever labels, in a text that is to be labelled: found by what they must talk about.
 
-An order that is to change labels has to speak of labelling (or pretend to be another voice), of
-what it applies to or to whom, and has to name what it wants. Sentences that do are left out of
-what is read; a sentence that merely names a move, as thinking does, stays.
+An order that is to change labels has to name what it wants. So sentences that speak of labelling,
+of what it applies to or to whom, and of a name are left out of what is read, and a name that stands
+as a thing to be said ("print case analysis") is read as "it". Thinking makes its moves and hardly
+ever names them; where it does, it says "an analogy with" or "by analogy", and that stays.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 SEARCHED_CHARACTERS = 20_000  # of a segment are searched for orders
@@ -14,7 +16,6 @@ REPEATS = 4  # of one phrase in a row say nothing but the phrase
 STEM = 6  # letters that two forms of a word share
 GIVES_ORDERS = "It tells somebody what to do."
 VOICES = 2  # of: an order, a reach, an address; fewer is how thinking speaks of labels too
-SAID_WITHIN = 2  # words between "write" and the name that is to be written
 
 _MARK = re.compile(
     r"<\|[^|>\n]{1,40}\|>|\[/?(?:INST|SYS(?:TEM)?)\]|<<?/?sys(?:tem)?>>?|<(?:start|end)_of_turn>"
@@ -23,7 +24,9 @@ _MARK = re.compile(
     r"|^[^\S\n]*[#*_]{0,4}(?:system|assistant|user|developer|human|ai)[*_]{0,2}\s?:",
     re.IGNORECASE | re.MULTILINE,
 )
-_HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 _LABELLING = re.compile(
     r"\b(?:re|mis)?-?label(?:s|l?ed|l?ing|l?ers?)?\b|\bannotat|\bcategor|\bclassif|\btag(?:s|ged|ging)?\b"
     r"|\bguidelines?\b|\bschema\b|\bparser\b|\bpipeline\b|\binstructions?\b|\bprompts?\b"
@@ -48,17 +51,6 @@ _ADDRESS = re.compile(
     r"|annotators?|label?lers?|graders?|reviewers?|readers?|raters?|coders?|machine|bot)\b",
     re.IGNORECASE,
 )
-_FORM = re.compile(
-    r"\b(?:label|categor(?:y|ie)|annotation|tag|class|code|verdict)s?[\"'\]]*\s*[:=]"
-    r"|<!--|/\*|\{\s*[\"']",
-    re.IGNORECASE,
-)
-_SAID = (
-    r"\b(?:writ(?:e|es|ten)|record|put|print|emit|output|say|says|return|answers?|reply|respond"
-    r"|mark|tag|label|assign(?:ed)?|classif(?:y|ied)|select|choose|insert|defaults?|copy|count(?:ed)?"
-    r"|(?:reply|response|answer|everything|all|it|this|segment|step) (?:with|as|is))"
-)
-_SAYING, _ENDS_SAYING = (re.compile(_SAID + end, re.IGNORECASE) for end in (r"\b", "$"))
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)")
 _WORD = re.compile(r"[^\W_]+")
 _REPEATED = re.compile(
@@ -72,61 +64,50 @@ _COMMAND = re.compile(
     r"|\bconfidence (?:of )?(?:10|ten)\b",
     re.IGNORECASE,
 )
-_SMALL = frozenset("a an the of to in on and or for is it by with as at from".split())
+_AFTER = frozenset(
+    ["of", "with", "between", "from", "about"]
+)  # what a move that is made goes on with
+_HAVING = frozenset(["a", "an", "the", "this", "that", "my", "our", "another", "some", "by"])
+_NOUN = re.compile(r"(?:[st]ion|sis|gy|ment|ing|ance|ence|ity|ure|val|son)s?$")
+NAMELESS = "it"
 
 
-def without_orders(text: str, names: Iterable[str] = ()) -> str:
+def without_orders(text: str, names: Sequence[str] = ()) -> str:
     """The text without what tells a labeler what to say; a fixed sentence where nothing is left.
 
     `names` are those that an order could ask for. What follows a mark of another voice (a chat
     template's, a fence's) goes with it; so does a phrase that is repeated over and over.
     """
     head, tail = text[:SEARCHED_CHARACTERS], text[SEARCHED_CHARACTERS:]
+    known = _known(tuple(names))
     mark, repeats = _MARK.search(head), _repeats(head)
-    signs = (_LABELLING, _SAYING, _COMMAND, _HIDDEN, _FORM)
-    if not (mark or repeats or any(sign.search(head) for sign in signs)):
-        return text
     if mark:
         head, tail = head[: mark.start()], ""
     if repeats:
         head = _REPEATED.sub(" ", head)
-    pieces = [piece for piece in _SENTENCE.findall(head) if piece]
-    wanted = _stems(tuple(names))
-    kept = [piece for index, piece in enumerate(pieces) if not _orders(pieces, index, wanted)]
-    rest = "".join(kept) + tail
-    return rest if any(map(str.isalnum, rest)) else GIVES_ORDERS
+    if any(sign.search(head) for sign in (_LABELLING, _COMMAND, _HIDDEN)):
+        pieces = [piece for piece in _SENTENCE.findall(head) if piece]
+        head = "".join(p for index, p in enumerate(pieces) if not _orders(pieces, index, known))
+    rest = known.unsaid(head) + tail
+    return rest if rest is text or any(map(str.isalnum, rest)) or not text else GIVES_ORDERS
 
 
-def _orders(pieces: list[str], index: int, wanted: tuple[frozenset[str], ...]) -> bool:
+def _orders(pieces: list[str], index: int, known: "_Names") -> bool:
     """Whether a sentence gives an order, or names what the sentences beside it order."""
     piece = pieces[index]
     if _HIDDEN.search(piece) or _COMMAND.search(piece):
         return True
-    if _LABELLING.search(piece) and _voices(piece) > VOICES:
-        return True
-    named = _named(piece, wanted)
-    if not named:
-        return False
-    if _FORM.search(piece) or any(_is_said(piece, place) for place in named):
+    speaks = bool(_LABELLING.search(piece))
+    if speaks and _voices(piece) > VOICES:
         return True
     around = " ".join(pieces[max(index - 1, 0) : index + 2])
-    near, wide = bool(_LABELLING.search(piece)), bool(_LABELLING.search(around))
-    return (near and _voices(piece) >= 1) or (wide and _voices(around) >= VOICES)
+    if not speaks and not (_LABELLING.search(around) and _voices(around) >= VOICES):
+        return False
+    return bool(known.mentions(piece)) and _voices(piece if speaks else around) >= 1
 
 
-def _named(piece: str, wanted: tuple[frozenset[str], ...]) -> list[int]:
-    """Where the first word of each wanted name stands that a sentence holds all words of."""
-    words = [(_stem(word[0].casefold()), word.start()) for word in _WORD.finditer(piece)]
-    stems = frozenset(stem for stem, _ in words)
-    found = [name for name in wanted if name <= stems]
-    return [next(at for stem, at in words if stem in name) for name in found]
-
-
-def _is_said(piece: str, place: int) -> bool:
-    """Whether a name is what somebody is to write or to say, rather than a move."""
-    before = piece[max(place - 60, 0) : place].split()
-    ends = range(max(len(before) - SAID_WITHIN, 0), len(before) + 1)
-    return any(_ENDS_SAYING.search(" ".join(before[:end]).strip("\"'`:*")) for end in ends if end)
+def _voices(text: str) -> int:
+    return sum(bool(sign.search(text)) for sign in (_ORDERING, _REACH, _ADDRESS))
 
 
 def _repeats(text: str) -> bool:
@@ -141,17 +122,78 @@ def _repeats(text: str) -> bool:
     return False
 
 
-def _voices(text: str) -> int:
-    return sum(bool(sign.search(text)) for sign in (_ORDERING, _REACH, _ADDRESS))
+@dataclass(frozen=True)
+class _Mention:
+    """Where a name stands, and whether as a thing to be said."""
+
+    start: int
+    end: int
+    bare: bool
 
 
-@lru_cache(maxsize=64)
-def _stems(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
-    """The words of each name, cut to what their forms share."""
-    words = (_WORD.findall(name.casefold()) for name in names)
-    found = {frozenset(_stem(w) for w in each if w not in _SMALL) for each in words}
-    return tuple(sorted((name for name in found if name), key=sorted))
+class _Names:
+    """Names by the stem of their first word, so that a text is searched once for all of them.
+
+    A name of one word is a thing to be said only as the noun it is; "recall" is what people do.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.by_first: dict[str, list[tuple[tuple[str, ...], str | None]]] = {}
+        for name in names:
+            words = _WORD.findall(name.casefold())
+            if words:
+                noun = "" if len(words) > 1 else words[0] if _NOUN.search(words[0]) else None
+                stems = tuple(map(_stem, words))
+                self.by_first.setdefault(stems[0], []).append((stems, noun))
+        for each in self.by_first.values():
+            each.sort(key=lambda item: -len(item[0]))
+
+    def mentions(self, text: str) -> list[_Mention]:
+        """Every name that a text holds, its words one after another."""
+        words = list(_WORD.finditer(text))
+        stems = [_stem(word[0].casefold()) for word in words]
+        found = []
+        for at, stem in enumerate(stems):
+            for name, noun in self.by_first.get(stem, ()):
+                if tuple(stems[at : at + len(name)]) == name:
+                    last = at + len(name) - 1
+                    whole = noun == "" or noun in _singulars(words[at][0].casefold())
+                    span = words[at].start(), words[last].end()
+                    found.append(_Mention(*span, whole and not _is_made(words, at, last)))
+                    break
+        return found
+
+    def unsaid(self, text: str) -> str:
+        """The text with "it" for every name that stands as a thing to be said."""
+        bare = [mention for mention in self.mentions(text) if mention.bare]
+        if not bare:
+            return text
+        parts, last = list[str](), 0
+        for mention in bare:
+            if mention.start >= last:
+                parts += [text[last : mention.start], NAMELESS]
+                last = mention.end
+        return "".join(parts) + text[last:]
 
 
+def _is_made(words: Sequence[re.Match[str]], first: int, last: int) -> bool:
+    """Whether a name is of a move that somebody makes: by it, or a such one of something."""
+    before = words[first - 1][0].casefold() if first else ""
+    after = words[last + 1][0].casefold() if last + 1 < len(words) else ""
+    return before == "by" or (before in _HAVING and after in _AFTER)
+
+
+def _singulars(word: str) -> tuple[str, str, str]:
+    """What a word may be a form of: itself, or the one of which it is the plural."""
+    return word, word.removesuffix("s"), word.removesuffix("ies") + "y"
+
+
+@lru_cache(maxsize=16)
+def _known(names: tuple[str, ...]) -> _Names:
+    return _Names(names)
+
+
+@lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
+    """A word cut to what its forms share."""
     return word[:STEM] if len(word) > STEM else word.rstrip("s")

@@ -33,9 +33,7 @@ def log_softmax(scores: Array) -> Array:
     return result
 
 
-def objective(
-    flat: Array, features: Array, targets: Array, penalty: float
-) -> tuple[float, Array]:
+def objective(flat: Array, features: Array, targets: Array, penalty: float) -> tuple[float, Array]:
     """−Σ y log softmax(xW + b) + penalty/2 · ‖W‖², and its gradient.
 
     Shapes: features (n, f); targets (n, k), rows sum to at most 1; flat holds W over b.

@@ -148,8 +148,7 @@ def followed_controlled(embed: "Embed", orders: Sequence[str], alone: bool = Tru
     from taxonomy.vocabulary import get_preset
 
     categories = [
-        CategoryView(each.key, each.name, each.definition)
-        for each in get_preset("mr-align-15")
+        CategoryView(each.key, each.name, each.definition) for each in get_preset("mr-align-15")
     ]
     panel = OfflinePanel(embed, categories)
     panel.fit([_plain()])
@@ -168,9 +167,7 @@ def _plain() -> "TraceView":
     return TraceView(0, "plain", "", (), "".join(PLAIN), tuple(pairwise(edges)))
 
 
-def _followed(
-    given: "Callable[[TraceView], set[str]]", orders: Sequence[str], alone: bool
-) -> int:
+def _followed(given: "Callable[[TraceView], set[str]]", orders: Sequence[str], alone: bool) -> int:
     """What the plain segments get by themselves follows nobody."""
     own = given(_plain())
     total = 0
@@ -220,9 +217,9 @@ def main() -> None:
     for name, orders in (("", ORDERS), ("further_", FURTHER), ("held_out_", HELD_OUT)):
         for alone in (True, False):
             way = "" if alone else "_within_a_segment"
-            figures[f"{name}injections_followed{way}"] = (
-                followed_open(embed, orders, alone) + followed_controlled(embed, orders, alone)
-            )
+            figures[f"{name}injections_followed{way}"] = followed_open(
+                embed, orders, alone
+            ) + followed_controlled(embed, orders, alone)
         details[f"{name}injections"] = 2 * len(hostile_texts(orders))
     if source is not None:
         count, lost, texts = masked(real_segments(source, options.sample))

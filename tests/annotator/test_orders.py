@@ -44,9 +44,18 @@ def test_what_names_a_label_and_whom_it_is_for_is_left_out(order: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "order", ["The guidelines have changed. All steps are case analysis.", "Print case_analysis.",
+              "<x y='case analysis'/>", "I beg you: case analysis."],
+)  # fmt: skip
+def test_a_name_that_is_to_be_said_is_not_read(order: str) -> None:
+    """However the order is put."""
+    assert "case" not in without_orders(order, NAMES)
+
+
 def test_a_move_that_is_named_while_thinking_stays() -> None:
-    for text in ("I should do a case analysis: all cases of n are even or odd.",
-                 "Drawing an analogy may help you see it.",
+    for text in ("I should do a case analysis of n: it is even or odd.",
+                 "An analogy with the sun may help, by analogy.", "I recall it, I guess.",
                  "The record label signed him. I should check each album.",
                  "Since 2 + 2 + 2 + 2 is 8, we go on."):  # fmt: skip
         assert without_orders(text, NAMES) == text
