@@ -7,6 +7,8 @@ chosen on traces that the head in question has not learnt from.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,7 @@ class Lessons:
     read: Segments
     shapes: Matrix
     votes: Votes
+    steps_joined: float = 0.0  # of neighbours with the same labels, how many are one step
 
     @property
     def trace_of(self) -> Rows:
@@ -53,7 +56,7 @@ class Lessons:
     def of(self, rows: Rows) -> "Lessons":
         """Some of the traces, as rows."""
         votes = [[source[row] for row in rows] for source in self.votes]
-        return Lessons(rows_of(self.read, rows), self.shapes[rows], votes)
+        return Lessons(rows_of(self.read, rows), self.shapes[rows], votes, self.steps_joined)
 
 
 def targets_of(votes: Votes, order: Sequence[str]) -> Array:
@@ -87,9 +90,18 @@ def _parts(labels: Labels | None) -> list[tuple[str, float]]:
 def distill(lessons: Lessons, keys: Sequence[str]) -> Head:
     """A head for these categories, with every choice made on traces that were held out.
 
+    One thread does it: the matrices are so small that threads would wait for each other.
+
     Raises:
         LessonError: labels on fewer than two traces, or with a single class.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        return _distill(lessons, keys)
+
+
+def _distill(lessons: Lessons, keys: Sequence[str]) -> Head:
     said = {key for source in lessons.votes for labels in source for key, _ in _parts(labels)}
     order = (*keys, NO_LABEL) if NO_LABEL in said else tuple(keys)
     targets = targets_of(lessons.votes, order)
@@ -100,7 +112,7 @@ def distill(lessons: Lessons, keys: Sequence[str]) -> Head:
             f"{traces} traces and {len(said)} classes; label some more first"
         )
     folds = _folds(lessons.trace_of)
-    held_out = {penalty: _held_out(lessons, targets, folds, penalty) for penalty in PENALTIES}
+    held_out = _held_out(lessons, targets, folds)
     penalty = min(PENALTIES, key=lambda each: _loss(held_out[each], targets))
     decodings = [_plain_decoding(lessons.of(f.train), order) for f in folds]
     chosen = choose(lessons, targets, folds, decodings, held_out[penalty])
@@ -110,7 +122,8 @@ def distill(lessons: Lessons, keys: Sequence[str]) -> Head:
     weights = fit_softmax(features, targets, penalty)
     decoding = replace(chosen.decoding, matrix=everything.matrix, frequency=everything.frequency)
     details = {"penalty": penalty, "traces": traces, "segments": int((targets.sum(1) > 0).sum()),
-               "sources": len(lessons.votes), **chosen.figures}  # fmt: skip
+               "sources": len(lessons.votes), "steps_joined": lessons.steps_joined,
+               **chosen.figures}  # fmt: skip
     return Head(scaling, weights, decoding, details)
 
 
@@ -132,14 +145,17 @@ def _folds(trace_of: Rows) -> list[Fold]:
     return [Fold(np.flatnonzero(member != f), np.flatnonzero(member == f)) for f in range(count)]
 
 
-def _held_out(lessons: Lessons, targets: Array, folds: Sequence[Fold], penalty: float) -> Array:
-    """What heads say, in log shares, of the segments that they have not learnt from."""
-    found = np.zeros_like(targets)
+def _held_out(lessons: Lessons, targets: Array, folds: Sequence[Fold]) -> dict[float, Array]:
+    """What heads say, in log shares, of the segments that they have not learnt from, by penalty."""
+    found = {penalty: np.zeros_like(targets) for penalty in PENALTIES}
     for fold in folds:
         train, test = lessons.of(fold.train), lessons.of(fold.test)
         scaling = scaling_of(train.read, train.shapes)
-        head = fit_softmax(scaling.features(train.read, train.shapes), targets[fold.train], penalty)
-        found[fold.test] = head.log_shares(scaling.features(test.read, test.shapes))
+        known = scaling.features(train.read, train.shapes)
+        unknown = scaling.features(test.read, test.shapes)
+        for penalty, log_shares in found.items():
+            head = fit_softmax(known, targets[fold.train], penalty)
+            log_shares[fold.test] = head.log_shares(unknown)
     return found
 
 
@@ -148,13 +164,13 @@ def _loss(log_shares: Array, targets: Array) -> float:
 
 
 def _plain_decoding(lessons: Lessons, order: tuple[str, ...]) -> Decoding:
-    """The matrix and the frequencies of the labels, smoothed by one move and one segment a class."""
+    """The matrix and the frequencies of the labels, smoothed by one each."""
     place = {key: index for index, key in enumerate(order)}
     edges = [*np.flatnonzero(lessons.read.places.index == 0).tolist(), len(lessons.shapes)]
     sequences = [
         [place[_parts(labels)[0][0]] if labels is not None else -1 for labels in source[a:b]]
         for source in lessons.votes
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
     counts = targets_of(lessons.votes, order).sum(axis=0) + 1
     return Decoding(order, estimated_matrix(sequences, len(order)), counts / counts.sum())
@@ -206,7 +222,7 @@ class _Trial:
     decodings: Sequence[Decoding]
     log_shares: Array
 
-    def _shares(self, **settings: float) -> Iterator[tuple[Rows, Decoding, Array]]:
+    def _shares(self, **settings: Any) -> Iterator[tuple[Rows, Decoding, Array]]:
         for fold, plain in zip(self.folds, self.decodings, strict=True):
             decoding = replace(plain, **settings)
             traces = self.lessons.trace_of[fold.test]
@@ -214,22 +230,22 @@ class _Trial:
                 rows = fold.test[traces == trace]
                 yield rows, decoding, decoding.shares(self.log_shares[rows])
 
-    def loss(self, **settings: float) -> float:
+    def loss(self, **settings: Any) -> float:
         found = np.zeros_like(self.targets)
         for rows, _, shares in self._shares(**settings):
             found[rows] = np.log(np.maximum(shares, 1e-9))
         return _loss(found, self.targets)
 
-    def settled(self, prior_weight: float) -> tuple[float, dict[str, float]]:
+    def settled(self, prior_weight: float) -> tuple[float, dict[str, Any]]:
         """κ at this weight of the sequence, with the temperature and the chance weight it asks."""
         each = {t: self.loss(prior_weight=prior_weight, temperature=t) for t in TEMPERATURES}
         temperature = min(each, key=lambda t: each[t])
-        found: dict[str, float] = {"prior_weight": prior_weight, "temperature": temperature}
+        found: dict[str, Any] = {"prior_weight": prior_weight, "temperature": temperature}
         for _ in range(CHANCE_ROUNDS):
             found["chance_weight"] = float(np.clip(1 - self.kappa(**found), 0.0, 1.0))
         return self.kappa(**found), found
 
-    def kappa(self, **settings: float) -> float:
+    def kappa(self, **settings: Any) -> float:
         """The mean over sources of Cohen's κ between label sets."""
         given: dict[int, frozenset[str]] = {}
         for rows, decoding, shares in self._shares(**settings):
@@ -237,7 +253,7 @@ class _Trial:
                 given[row] = frozenset(decoding.order[c] for c in classes)
         return float(np.mean([_against(given, source) for source in self.lessons.votes]))
 
-    def calibration(self, **settings: float) -> dict[str, float]:
+    def calibration(self, **settings: Any) -> dict[str, float]:
         """Slope and offset that make of shares the chance of being one of a source's labels."""
         shares, right = [], []
         for rows, decoding, likely in self._shares(**settings):
@@ -259,8 +275,11 @@ class _Trial:
 
 
 def _against(given: dict[int, frozenset[str]], source: Sequence[Labels | None]) -> float:
-    both = [(given[row], frozenset(dict(labels)))
-            for row, labels in enumerate(source) if labels is not None and row in given]  # fmt: skip
+    both = [
+        (given[row], frozenset(dict(labels)))
+        for row, labels in enumerate(source)
+        if labels is not None and row in given
+    ]
     return cohen_kappa([a for a, _ in both], [b for _, b in both])
 
 

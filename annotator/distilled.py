@@ -1,12 +1,13 @@
 """Annotate with a distilled head: sure labels stand, unsure ones are kept apart or sent on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from annotator.consensus import Decision, PanelResult, Rule
 from annotator.evidence import Embed, read_segments
 from annotator.head import Head, HeadError
+from annotator.orders import names_of
 from annotator.steps import AnnotatedTrace, CategoryView, ControlledStep, TraceView
 from annotator.windows import Window, annotate_in_windows
 
@@ -15,7 +16,7 @@ CONTEXT = 2  # segments before and after an unsure one that are sent with it
 
 Labels = tuple[tuple[str, float], ...]
 Annotate = Callable[[TraceView], AnnotatedTrace]
-SentOn = Callable[
+Concurrently = Callable[
     [Callable[[TraceView], PanelResult], Sequence[TraceView]],
     Iterator[tuple[TraceView, PanelResult]],
 ]
@@ -24,9 +25,9 @@ SentOn = Callable[
 class DistilledPanel:
     """One annotator, the head; a second one where it is asked what the head is not sure of.
 
-    Every segment is a step of A with what the head says, however unsure. What is settled has the
-    labels that are sure enough; a segment whose first label is not has none and the rule
-    `abstained`, or what the second annotator says and the rule `escalated`.
+    A's steps have what the head says, however unsure. What is settled has the labels of a step
+    whose first label is sure enough; another one has none and the rule `abstained`, or what the
+    second annotator says and the rule `escalated`.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class DistilledPanel:
         categories: Sequence[CategoryView],
         abstain_below: float = 0.0,
         escalate: Annotate | None = None,
-        concurrently: SentOn | None = None,
+        concurrently: Concurrently | None = None,
     ) -> None:
         keys = {category.key for category in categories}
         if set(head.keys) != keys:
@@ -46,9 +47,9 @@ class DistilledPanel:
             )
         self.embed, self.head, self.abstain_below = embed, head, abstain_below
         self.escalate, self.concurrently = escalate, concurrently
-        known = (n for c in categories for n in (c.key, c.name, *c.known_labels))
-        self.names = tuple(dict.fromkeys(known))
-        self.name = f"distilled-{head.sha256[:12]}"
+        self.names = names_of(categories)
+        rest = f", abstains below {abstain_below:g}" if abstain_below else ""
+        self.name = f"distilled-{head.sha256[:12]}{rest}"
 
     def annotate_all(self, traces: Sequence[TraceView]) -> Iterator[tuple[TraceView, PanelResult]]:
         """Annotate the traces; each is given once, those that are sent on as they come back."""
@@ -57,9 +58,16 @@ class DistilledPanel:
             unsure = {trace.id for trace, result in done if self.escalate and abstained(result)}
             yield from ((trace, result) for trace, result in done if trace.id not in unsure)
             asked = {trace.id: result for trace, result in done if trace.id in unsure}
+
+            def ask(trace: TraceView, known: Mapping[int, PanelResult] = asked) -> PanelResult:
+                return self._asked(trace, known[trace.id])
+
             sent = [trace for trace, _ in done if trace.id in unsure]
-            yield from self._sent_on(lambda trace, known=asked: self._asked(trace, known[trace.id]),
-                                     sent)  # fmt: skip
+            yield from self._sent_on(ask, sent)
+
+    def annotate(self, trace: TraceView) -> PanelResult:
+        """The result for one trace."""
+        return next(result for _, result in self.annotate_all([trace]))
 
     def _sent_on(
         self, ask: Callable[[TraceView], PanelResult], traces: Sequence[TraceView]
@@ -84,10 +92,21 @@ class DistilledPanel:
         if not labels:
             nothing = AnnotatedTrace((), invalid="the trace has no segments")
             return PanelResult(nothing, None, invalid=nothing.invalid)
-        steps = tuple(ControlledStep(n, n + 1, each) for n, each in enumerate(labels))
+        steps = self._steps(labels)
         surest = [each[0][1] for each in labels if each]
         mean = round(sum(surest) / len(surest), 1) if surest else 0.0
         return PanelResult(AnnotatedTrace(steps, mean), None, tuple(map(self._decided, steps)))
+
+    def _steps(self, labels: Sequence[Labels]) -> tuple[ControlledStep, ...]:
+        """A step a segment; neighbours with the same labels are one if they were to the teacher."""
+        steps: list[ControlledStep] = []
+        for segment, given in enumerate(labels):
+            before = steps[-1] if steps else None
+            if before and self.head.joins_steps and _same(before.labels, given):
+                steps[-1] = _longer(before, given)
+            else:
+                steps.append(ControlledStep(segment, segment + 1, given))
+        return tuple(steps)
 
     def _decided(self, step: ControlledStep) -> Decision:
         if step.labels and step.labels[0][1] < self.abstain_below:
@@ -103,6 +122,17 @@ class DistilledPanel:
             return replace(result, b=given, invalid=f"annotator_b: {given.invalid}")
         decisions = tuple(_settled(decision, given.steps) for decision in result.decisions)
         return replace(result, b=given, decisions=decisions)
+
+
+def _same(left: Labels, right: Labels) -> bool:
+    return bool(left) and {key for key, _ in left} == {key for key, _ in right}
+
+
+def _longer(step: ControlledStep, given: Labels) -> ControlledStep:
+    """The step with one more segment, its confidences the mean over all of them."""
+    size, added = step.end - step.first, dict(given)
+    mean = ((key, round((sure * size + added[key]) / (size + 1), 2)) for key, sure in step.labels)
+    return ControlledStep(step.first, step.end + 1, tuple(sorted(mean, key=lambda each: -each[1])))
 
 
 def abstained(result: PanelResult) -> int:

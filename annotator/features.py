@@ -26,7 +26,7 @@ _DIGIT, _SIGN, _LETTER = (
     re.compile(r"\d"),
     re.compile(r"[-+*/=^_\\{}()\[\]$<>]"),
     re.compile(r"[^\W\d_]"),
-)  # noqa: E501
+)
 _END, _ITEM = re.compile(r"[.!?](?:\s|$)"), re.compile(r"\W*[-*\d]")
 
 

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 FORM = "mralign-head-1"
 ARRAYS, DOCUMENT = "head.npz", "head.json"
+JOINED_AT_LEAST = 0.5
 SCALING = ("centre", "directions", "mean", "spread")
 
 
@@ -40,6 +41,11 @@ class Head:
     def keys(self) -> tuple[str, ...]:
         """The categories that it can give."""
         return tuple(key for key in self.decoding.order if key != NO_LABEL)
+
+    @property
+    def joins_steps(self) -> bool:
+        """Whether neighbours with the same labels were mostly one step where it learnt."""
+        return bool(self.details.get("steps_joined", 0.0) >= JOINED_AT_LEAST)
 
     @property
     def sha256(self) -> str:

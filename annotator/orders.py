@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from annotator.steps import CategoryView
+
 SEARCHED_CHARACTERS = 20_000  # of a segment are searched for orders
 REPEATS = 4  # of one phrase in a row say nothing but the phrase
 STEM = 6  # letters that two forms of a word share
@@ -28,7 +30,8 @@ _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
 _LABELLING = re.compile(
-    r"\b(?:re|mis)?-?label(?:s|l?ed|l?ing|l?ers?)?\b|\bannotat|\bcategor|\bclassif|\btag(?:s|ged|ging)?\b"
+    r"\b(?:re|mis)?-?label(?:s|l?ed|l?ing|l?ers?)?\b|\bannotat|\bcategor|\bclassif"
+    r"|\btag(?:s|ged|ging)?\b"
     r"|\bguidelines?\b|\bschema\b|\bparser\b|\bpipeline\b|\binstructions?\b|\bprompts?\b"
     r"|\bgraders?\b|\breviewers?\b|\braters?\b|\bcoders?\b|\bassign|\bwhoever\b"
     r"|\btaxonom|\bcodebook|\bvocabulary\b|\bjson\b|\bconfidence\b|\bsegments?\b",
@@ -54,7 +57,7 @@ _ADDRESS = re.compile(
 _SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+|\n|$)")
 _WORD = re.compile(r"[^\W_]+")
 _REPEATED = re.compile(
-    r"(?<!\w)(\w[\w \-]{2,60}?)(?:[\s,;:.!|]+\1){%d,}" % (REPEATS - 1), re.IGNORECASE
+    rf"(?<!\w)(\w[\w \-]{{2,60}}?)(?:[\s,;:.!|]+\1){{{REPEATS - 1},}}", re.IGNORECASE
 )
 _COMMAND = re.compile(
     r"\b(?:ignore|disregard|forget)\b[^.!?\n]{0,60}\b(?:above|previous|prior|earlier)\b"
@@ -90,6 +93,12 @@ def without_orders(text: str, names: Sequence[str] = ()) -> str:
         head = "".join(p for index, p in enumerate(pieces) if not _orders(pieces, index, known))
     rest = known.unsaid(head) + tail
     return rest if rest is text or any(map(str.isalnum, rest)) or not text else GIVES_ORDERS
+
+
+def names_of(categories: Iterable[CategoryView]) -> tuple[str, ...]:
+    """Every name of categories that an order could ask for."""
+    names = (name for each in categories for name in (each.key, each.name, *each.known_labels))
+    return tuple(dict.fromkeys(names))
 
 
 def _orders(pieces: list[str], index: int, known: "_Names") -> bool:

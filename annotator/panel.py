@@ -16,6 +16,7 @@ from annotator.consensus import PanelResult, judged
 from annotator.cues import NAMES, STARTING
 from annotator.evidence import Embed, LexiconEvidence, Matrix, Scale, Segments, read_segments
 from annotator.lexicon import LexiconEntry, load_lexicon
+from annotator.orders import names_of
 from annotator.regression import log_softmax
 from annotator.sequence import Scores, best_path, estimated_matrix, posteriors
 from annotator.steps import (
@@ -60,7 +61,7 @@ class OfflinePanel:
         self.order = tuple(category.key for category in categories)
         lexicon = LexiconEvidence(entries or load_lexicon(), embed)
         self.evidence = CategoryEvidence(lexicon, categories, embed)
-        self.names = names_of(categories, lexicon.entries)
+        self.names = (*names_of(categories), *(entry.label for entry in lexicon.entries))
         self.calibration = self.evidence.calibrated()
         self.matrix = estimated_matrix([], len(self.order)) if matrix is None else matrix
         self._own_matrix = matrix is None
@@ -163,14 +164,6 @@ class OfflinePanel:
         near = rest[second] >= SECOND_LIKELY * share[first]
         chosen = [first, second] if near else [first]
         return tuple((self.order[i], round(10 * float(share[i]) ** 0.5, 1)) for i in chosen)
-
-
-def names_of(
-    categories: Sequence[CategoryView], entries: Sequence[LexiconEntry]
-) -> tuple[str, ...]:
-    """Every name that an order in a trace could ask for."""
-    known = (name for each in categories for name in (each.key, each.name, *each.known_labels))
-    return tuple(dict.fromkeys([*known, *(entry.label for entry in entries)]))
 
 
 def confidence_of(z: float) -> float:

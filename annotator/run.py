@@ -1,6 +1,6 @@
 """Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -195,6 +195,7 @@ def run_annotation(
     *,
     model: str | None = None,
     prompt_hash: str | None = None,
+    more_parameters: Mapping[str, Any] | None = None,
     limit: int | None = None,
     resume: int | None = None,
     on_progress: Progress | None = None,
@@ -205,7 +206,8 @@ def run_annotation(
         InvalidInput: there is nothing to annotate, or the run to go on is another's.
     """
     parameters = {"taxonomy": vocabulary.version.name, "version_id": vocabulary.version.id,
-                  "content_hash": vocabulary.version.content_hash}  # fmt: skip
+                  "content_hash": vocabulary.version.content_hash,
+                  **(more_parameters or {})}  # fmt: skip
     task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
                 parameters)  # fmt: skip
     run = begin(engine, task)

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _view(number: int, trace_id: str, places: list[dict[str, Any]]) -> TraceView
     edges = [0]
     for text in texts:
         edges.append(edges[-1] + len(text))
-    spans = tuple(zip(edges, edges[1:], strict=False))
+    spans = tuple(pairwise(edges))
     return TraceView(number, trace_id, "", (), "".join(texts), spans)
 
 

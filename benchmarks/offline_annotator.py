@@ -25,6 +25,7 @@ from annotator.distillation import Lessons, distill
 from annotator.evidence import Embed, Segments, read_segments
 from annotator.features import rows_of, shape_matrix
 from annotator.head import Head
+from annotator.orders import names_of
 from annotator.panel import OfflinePanel
 from annotator.steps import CategoryView
 from benchmarks.labelled import People, load_categories, load_people
@@ -37,10 +38,14 @@ PARAGRAPHS, DEFINITIONS = "labelled_paragraphs.jsonl.gz", "label_definitions.jso
 FIXED_PRIOR = 0.5
 
 
-def read_people(embed: Embed, people: People) -> tuple[Segments, list[str]]:
-    """The reading of every segment, encoded once."""
+def read_people(
+    embed: Embed, categories: Sequence[CategoryView], people: People
+) -> tuple[Segments, list[str]]:
+    """The reading of every segment, as an annotate run reads it."""
     texts = [trace.texts() for trace in people.traces]
-    return read_segments(embed, texts), [text for each in texts for text in each]
+    return read_segments(embed, texts, names_of(categories)), [
+        text for each in texts for text in each
+    ]
 
 
 def zero_shot(embed: Embed, categories: Sequence[CategoryView], people: People) -> list[Labels]:
@@ -78,26 +83,33 @@ def _with_prior(head: Head, weight: float) -> Head:
     return replace(head, decoding=decoding)
 
 
-def leave_one_out(embed: Embed, keys: Sequence[str], people: People) -> Distilled:
+def keys_of(categories: Sequence[CategoryView]) -> list[str]:
+    """The categories' keys, in order."""
+    return [category.key for category in categories]
+
+
+def leave_one_out(embed: Embed, categories: Sequence[CategoryView], people: People) -> Distilled:
     """Every trace by a head that learnt from the others."""
-    read, texts = read_people(embed, people)
+    read, texts = read_people(embed, categories, people)
     shapes = shape_matrix(texts)
     whole = Lessons(read, shapes, people.votes)
     found = Distilled()
     for trace in range(len(people.traces)):
         test = np.flatnonzero(whole.trace_of == trace)
-        head = distill(whole.of(np.flatnonzero(whole.trace_of != trace)), keys)
+        head = distill(whole.of(np.flatnonzero(whole.trace_of != trace)), keys_of(categories))
         found.add(head, rows_of(read, test), [texts[row] for row in test])
         print(f"{trace + 1} of {len(people.traces)} traces", end="\r", flush=True)
     return found
 
 
-def learn_and_test(embed: Embed, keys: Sequence[str], train: People, test: People) -> Distilled:
+def learn_and_test(
+    embed: Embed, categories: Sequence[CategoryView], train: People, test: People
+) -> Distilled:
     """The traces of one file by a head that learnt from another's."""
-    read, texts = read_people(embed, train)
-    head = distill(Lessons(read, shape_matrix(texts), train.votes), keys)
+    read, texts = read_people(embed, categories, train)
+    head = distill(Lessons(read, shape_matrix(texts), train.votes), keys_of(categories))
     found = Distilled()
-    found.add(head, *read_people(embed, test))
+    found.add(head, *read_people(embed, categories, test))
     return found
 
 
@@ -152,14 +164,13 @@ def main() -> None:
     if options.definitions is None:
         raise SystemExit(f"expected --definitions, or {DEFINITIONS} under MRALIGN_BENCH_DATA")
     categories = load_categories(options.definitions, options.scheme)
-    keys = [category.key for category in categories]
     people = load_people(options.test or options.paragraphs, categories, options.source)
     embed = Remembered(Encoder())
     if options.train:
         train = load_people(options.train, categories, options.source)
-        heads = learn_and_test(embed, keys, train, people)
+        heads = learn_and_test(embed, categories, train, people)
     else:
-        heads = leave_one_out(embed, keys, people)
+        heads = leave_one_out(embed, categories, people)
     figures, details = measure(people, zero_shot(embed, categories, people), heads)
     if not options.without_speed:
         speed, behind = measure_speed(categories, people)

@@ -10,6 +10,7 @@ from annotator.distilled import DistilledPanel
 from annotator.evidence import read_segments
 from annotator.features import shape_matrix
 from annotator.offline import OfflineLabeler
+from annotator.orders import names_of
 from annotator.steps import CategoryView
 from benchmarks.labelled import People
 
@@ -50,7 +51,7 @@ def measure_speed(
         upgrade(engine)
         cached = CachedEncoder(engine, encoder)
         kept = OfflineLabeler(cached)
-        fast = {
+        fast: dict[str, Callable[[], object]] = {
             "open_labels": lambda: _used(kept.label_all(people.traces)),
             "distilled": lambda: _used(
                 DistilledPanel(cached, head, categories).annotate_all(people.traces)
@@ -71,11 +72,13 @@ def measure_speed(
 def _head(encoder: Any, categories: Sequence[CategoryView], people: People) -> Any:
     texts = [trace.texts() for trace in people.traces]
     flat = [text for each in texts for text in each]
-    lessons = Lessons(read_segments(encoder, texts), shape_matrix(flat), people.votes)
+    lessons = Lessons(
+        read_segments(encoder, texts, names_of(categories)), shape_matrix(flat), people.votes
+    )
     return distill(lessons, [category.key for category in categories])
 
 
-def seconds(way: Callable[[], object]) -> float:
+def seconds(way: Callable[[], Any]) -> float:
     """How long it takes once."""
     began = time.perf_counter()
     way()
