@@ -95,7 +95,7 @@ def distill(lessons: Lessons, keys: Sequence[str]) -> Head:
     Raises:
         LessonError: labels on fewer than two traces, or with a single class.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
         return _distill(lessons, keys)

@@ -58,4 +58,4 @@ def test_no_label_is_a_class_that_never_stands_beside_another() -> None:
 
 def test_confidence_grows_with_the_share(plain: Decoding) -> None:
     sure = replace(plain, slope=0.5, offset=1.0).confidence(np.array([0.0, 0.1, 0.5, 0.9, 1.0]))
-    assert (np.diff(sure) > 0).all() and 0 <= sure[0] and sure[-1] <= 1
+    assert (np.diff(sure) > 0).all() and sure[0] >= 0 and sure[-1] <= 1
