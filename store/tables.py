@@ -137,7 +137,6 @@ class ModelReply(SQLModel, table=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
-    run_id: int | None = Field(default=None, foreign_key="run.id", index=True)  # it paid for this
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
 
 

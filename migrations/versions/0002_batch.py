@@ -1,4 +1,4 @@
-"""Batches: requests sent as files, and the run that paid for a reply"""
+"""Batches: requests that are sent as files"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -52,19 +52,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_batch_request")),
     )
     op.create_index(op.f("ix_batch_request_batch_id"), "batch_request", ["batch_id"])
-    with op.batch_alter_table("model_reply", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("run_id", sa.Integer(), nullable=True))
-        batch_op.create_foreign_key(
-            batch_op.f("fk_model_reply_run_id_run"), "run", ["run_id"], ["id"]
-        )
-        batch_op.create_index(batch_op.f("ix_model_reply_run_id"), ["run_id"])
 
 
 def downgrade() -> None:
     """Undo it."""
-    with op.batch_alter_table("model_reply", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_model_reply_run_id"))
-        batch_op.drop_constraint(batch_op.f("fk_model_reply_run_id_run"), type_="foreignkey")
-        batch_op.drop_column("run_id")
     op.drop_table("batch_request")
     op.drop_table("model_batch")
