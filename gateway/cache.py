@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
 from gateway.exchange import ChatReply, ChatRequest
-from store.engine import reading, transaction
+from store.engine import transaction
 from store.metadata import utc_now
 from store.runs import add_spend
 from store.tables import ModelReply
@@ -47,8 +47,8 @@ def as_kept(reply: ChatReply) -> ChatReply:
 
 def find_reply(engine: sa.Engine, key: str) -> ChatReply | None:
     """The reply that is kept for this hash."""
-    with reading(engine) as session:
-        row = session.connection().execute(_KEPT, {"key": key}).one_or_none()
+    with engine.connect() as connection:
+        row = connection.execute(_KEPT, {"key": key}).one_or_none()
     return None if row is None else _as_reply(row)
 
 

@@ -44,6 +44,12 @@ class Dialect:
         described = {"name": schema["title"], "strict": True, "schema": schema}
         return {"type": "json_schema", "json_schema": described}
 
+    def described(self) -> str:
+        """What the server takes, in words."""
+        said = [self.format.replace("_", " "), self.limit_name]
+        said += [] if self.sends_temperature else ["no temperature"]
+        return ", ".join(said)
+
     def after(self, error: Exception) -> "Dialect | None":
         """The next dialect to try after a refusal; None if the refusal has another cause."""
         said = str(error)

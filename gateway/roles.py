@@ -8,7 +8,7 @@ never a setting: `key_variable` names the environment variable that holds it.
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateway.budget import Prices
 from store.errors import InvalidInput
 
 VARIABLES_FOR_ALL = {"model": "MRALIGN_MODEL", "base_url": "OPENAI_BASE_URL"}
+_SECRET = re.compile(r"api_?key|secret|password|authorization|^key$", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 Settings = Mapping[str, Any]
@@ -225,9 +226,23 @@ def _checked_body(raw: Any, where: str) -> dict[str, Any]:
             f"expected a table in {where} for extra_body, or a JSON object in a variable, such as "
             '{"chat_template_kwargs": {"enable_thinking": false}}'
         )
+    if secret := sorted(name for name in _names(body) if _SECRET.search(name)):
+        raise InvalidInput(
+            f"expected no key in {where} for extra_body, got {secret}: it would be stored with "
+            "each request; put it into an environment variable, and name that with key_variable"
+        )
     if taken := sorted(set(body) & set(OURS)):
         raise InvalidInput(f"expected other fields than {taken} in {where} for extra_body")
     return body
+
+
+def _names(document: Any) -> Iterator[str]:
+    """The names of all fields, however deep."""
+    if isinstance(document, dict):
+        yield from (str(name) for name in document)
+    if isinstance(document, dict | list):
+        for inside in document.values() if isinstance(document, dict) else document:
+            yield from _names(inside)
 
 
 def _checked_number(name: str, raw: Any, where: str) -> int | float:

@@ -55,10 +55,13 @@ def test_what_goes_into_the_body_comes_from_the_file_or_as_json(
     assert load_role(Role.JUDGE, path).extra_body == {"top_k": 20}
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '{"model": "x"}', '{"n": 3}'])
+@pytest.mark.parametrize(
+    "text", ["[1]", "{", '{"model": "x"}', '{"n": 3}', '{"extra": [{"api_key": "sk-9"}]}']
+)
 def test_a_body_that_is_none_or_takes_our_fields_is_refused(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MRALIGN_JUDGE_EXTRA_BODY", text)
-    with pytest.raises(InvalidInput, match="extra_body"):
+    with pytest.raises(InvalidInput, match="extra_body") as caught:
         load_role(Role.JUDGE)
+    assert "sk-9" not in str(caught.value)
