@@ -7,6 +7,8 @@ from gateway.dialect import Dialect
 from gateway.exchange import ChatReply, ChatRequest
 from gateway.faults import RequestRejected, TransientFault
 
+NO_MORE_ROOM = ("length", "max_tokens", "max_output_tokens", "max_length")
+
 
 class OpenAIChat:
     """A client of one OpenAI-compatible endpoint; it never retries and never prints its key.
@@ -62,7 +64,9 @@ def read_completion(document: Any) -> ChatReply:
         raise TransientFault(f"expected a completion, got {str(document)[:200]!r}", billed=True)
     text = _text(message.get("content"))
     reasoning = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
-    finish = _text(_field(choice, "finish_reason")) or None
+    finish = _finish(_text(_field(choice, "finish_reason")))
+    if finish == "error":  # a router says so of the server behind it, which answers 200 by itself
+        raise TransientFault(f"the model broke off: {str(choice)[:200]!r}", billed=True)
     refusal = _text(message.get("refusal")) or None
     if not text.strip() and finish == "stop" and refusal is None:
         text = reasoning  # some servers file the whole reply of a reasoning model there
@@ -75,6 +79,11 @@ def read_completion(document: Any) -> ChatReply:
         prompt_tokens=_count(_field(usage, "prompt_tokens")),
         completion_tokens=_count(_field(usage, "completion_tokens")),
     )
+
+
+def _finish(reason: str) -> str | None:
+    """How the reply ended, where servers have several words for having no more room."""
+    return "length" if reason.lower() in NO_MORE_ROOM else reason or None
 
 
 def _field(document: Any, name: str) -> Any:

@@ -9,7 +9,8 @@ from gateway.faults import ChatFault, EndpointUnusable, RequestRejected, Transie
 from store.metadata import utc_now
 
 MESSAGE_CHARACTERS = 400
-HOPELESS = (401, 403, 404)  # the key, the rights, the model or the address
+HOPELESS = (401, 402, 403, 404)  # the key, the account, the rights, the model or the address
+WITHOUT_CREDIT = ("insufficient_quota", "billing_hard_limit_reached")
 TRANSIENT = (408, 409, 425, 429)
 CROWDED = (408, 429, 503, 529)
 
@@ -106,7 +107,7 @@ def status_fault(
 ) -> ChatFault | EndpointUnusable:
     """Sort an HTTP error by what helps: waiting, another request, or a person."""
     said = f"the endpoint answered {status}: {message}"
-    if code == "insufficient_quota":
+    if code in WITHOUT_CREDIT:
         return EndpointUnusable(f"{said}; the account has no credit left")
     if status in TRANSIENT or status >= 500:
         crowded = status in CROWDED

@@ -111,6 +111,7 @@ TRANSIENT = {
     "no choice": Fault(raw_body='{"choices": []}'),
     "error inside": Fault(raw_body='{"error": {"message": "upstream"}}'),
     "null": Fault(raw_body="null"),
+    "broken off": Fault(finish_reason="error", change=lambda _text: ""),
 }
 
 
@@ -139,7 +140,7 @@ def test_a_server_that_does_not_answer_in_time_may_have_billed() -> None:
     assert caught.value.billed
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_a_hopeless_endpoint_stops_everything_and_keeps_the_key_secret(status: int) -> None:
     """Even a server that quotes the key back does not get it into a message or a traceback."""
     fault = Fault(status=status, echo_key=True)
@@ -151,9 +152,31 @@ def test_a_hopeless_endpoint_stops_everything_and_keeps_the_key_secret(status: i
     assert caught.value.__suppress_context__
 
 
-def test_an_empty_account_is_no_reason_to_wait() -> None:
-    fault = status_fault(429, "no quota", {"retry-after": "1"}, "insufficient_quota")
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "insufficient_quota"), (400, "billing_hard_limit_reached")]
+)
+def test_an_empty_account_is_no_reason_to_wait(status: int, code: str) -> None:
+    fault = status_fault(status, "no quota", {"retry-after": "1"}, code)
     assert isinstance(fault, EndpointUnusable)
+
+
+@pytest.mark.parametrize("word", ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens"])
+def test_a_reply_without_more_room_is_cut_off_whatever_the_server_calls_it(word: str) -> None:
+    with FakeEndpoint(faults=[Fault(finish_reason=word)]) as endpoint:
+        assert ask(endpoint).finish_reason == "length"
+
+
+def test_thinking_that_took_all_the_room_is_no_reply() -> None:
+    """The content is empty then, and what stands in reasoning_content is not taken for it."""
+    with FakeEndpoint(faults=[Fault(as_reasoning=True, finish_reason="length")]) as endpoint:
+        reply = ask(endpoint)
+    assert (reply.text, reply.finish_reason) == ("", "length")
+
+
+def test_a_call_of_a_tool_is_an_empty_reply() -> None:
+    document = {"choices": [{"message": {"content": None, "tool_calls": [{"id": "x"}]},
+                             "finish_reason": "tool_calls"}]}  # fmt: skip
+    assert read_completion(document).text == ""
 
 
 def test_reasoning_refusal_and_truncation_are_told_apart() -> None:
