@@ -26,10 +26,10 @@ from gateway.exchange import ChatRequest, Messages
 from gateway.faults import BudgetSpent, RepliesPending
 from gateway.roles import RoleSettings
 from store import batches
+from store.batch_tables import BatchRequest, ModelBatch
 from store.engine import reading, transaction
 from store.metadata import utc_now
 from store.states import BatchStatus
-from store.tables import BatchRequest, ModelBatch
 
 ATTEMPTS = 3  # batches that one process puts a request into, where it may succeed in another
 ROWS_A_COMMIT = 200
