@@ -1,4 +1,4 @@
-"""Sentence vectors, by default from the packaged MiniLM, each computed once and kept in the store."""
+"""Sentence vectors, by default from the packaged MiniLM, each computed once and then kept."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence

@@ -74,7 +74,9 @@ def name(
     show_names(named)
 
 
-def _namer_role(offline: bool, given: Given, model: str | None) -> "dict[Role, RoleSettings] | None":
+def _namer_role(
+    offline: bool, given: Given, model: str | None
+) -> "dict[Role, RoleSettings] | None":
     from gateway.roles import Role
 
     return chosen_roles(offline, given, {Role.NAMER: {"model": model}}, Role.NAMER)

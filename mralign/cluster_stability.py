@@ -69,4 +69,3 @@ def stability(
         f"{verdicts.count(word)} {word}" for word in ("solid", "doubtful", "dissolves")
     )
     say(f"run {chosen.id}: {counts}")
-

@@ -68,8 +68,10 @@ def _annotate_run(
         if number is not None:
             run = get_run(session, number, RunKind.ANNOTATE)
             if run.parameters.get("version_id") != version.id:
-                raise InvalidInput(f"expected an annotate run with {version.name}, got run "
-                                   f"{number}, which is with {run.parameters.get('taxonomy')}")  # fmt: skip
+                other = run.parameters.get("taxonomy")
+                raise InvalidInput(
+                    f"expected an annotate run with {version.name}, got run {number}, with {other}"
+                )
             return run
         done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
         runs = list_runs(session, RunKind.ANNOTATE, MOST_RUNS)

@@ -114,13 +114,11 @@ def trace_descent(
     return found
 
 
-def _arrival(
-    key: str, old: Mapping[str, Named], new: Mapping[str, Named], flows: Flows
-) -> Descent:
+def _arrival(key: str, old: Mapping[str, Named], new: Mapping[str, Named], flows: Flows) -> Descent:
     sources = tuple(each for each in flows.sources(key) if each in old)
     if not sources:
         return Descent("added")
-    if len(sources) == 1 and sources[0] not in new and flows.main_heir(sources[0]) == key:
+    if len(sources) == 1 and sources[0] not in new and flows.heirs(sources[0]) == [key]:
         return Descent("renamed", sources)
     merged = len(sources) > 1 and all(flows.main_heir(each) == key for each in sources)
     return Descent("merged" if merged else "split", sources)

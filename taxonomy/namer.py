@@ -97,7 +97,9 @@ def gather(
         central.append([labels[row] for row in rows[order]])
     found = []
     for number, members in enumerate(central):
-        near = np.argsort(-cosines[number], kind="stable")[: min(NEIGHBOURS_SHOWN, len(centres) - 1)]
+        near = np.argsort(-cosines[number], kind="stable")[
+            : min(NEIGHBOURS_SHOWN, len(centres) - 1)
+        ]
         found.append(Material(
             tuple(_line(label) for label in members[:LABELS_SHOWN]),
             tuple(label.text for label in members),
@@ -150,7 +152,9 @@ def ask_name(
         try:
             if answer.trouble is not None:
                 raise NoName(answer.trouble)
-            return Named(read_reply(answer.text, material, offline, taken), True, None, tokens, cost)
+            return Named(
+                read_reply(answer.text, material, offline, taken), True, None, tokens, cost
+            )
         except NoName as error:
             problem = str(error)
             messages = first + prompt.render_retry(answer.text, problem)

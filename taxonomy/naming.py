@@ -20,6 +20,7 @@ EXAMPLES = 3
 PROPOSALS = 3
 PHRASE_WORDS = 3
 CONTRASTING_WORDS = 3
+FUNCTION_WORDS = frozenset(("the", "and", "for", "from", "with", "that", "this", "into", "are"))
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -83,7 +84,7 @@ def describe_clusters(
 def _members(
     labels: Sequence[InventoryLabel], numbers: Numbers, number: int
 ) -> list[InventoryLabel]:
-    return [labels[row] for row in np.flatnonzero(numbers == number)]
+    return [labels[row] for row in np.flatnonzero(numbers == number).tolist()]
 
 
 def nearest_siblings(centres: Vectors) -> list[int | None]:
@@ -192,7 +193,7 @@ def contrast(members: Sequence[Label], others: Sequence[Label], name: str) -> st
 def _word_shares(labels: Sequence[Label]) -> dict[str, float]:
     counts = Counter[str]()
     for label in labels:
-        for word in set(_WORD.findall(fold_text(label.text))):
+        for word in set(_WORD.findall(fold_text(label.text))) - FUNCTION_WORDS:
             counts[word] += 1 + round(math.log(max(label.instances, 1)))
     total = sum(counts.values())
     return {word: count / total for word, count in counts.items()}

@@ -243,7 +243,7 @@ def _language_rank(language: str) -> int:
 
 def _slug(name: str) -> str:
     words = re.findall(r"[a-z0-9]+", name.casefold())
-    return "_".join(words)[:NAME_LIMIT // 2].strip("_")
+    return "_".join(words)[: NAME_LIMIT // 2].strip("_")
 
 
 def _skos(name: str) -> Any:

@@ -50,7 +50,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Solidity:
-    """One cluster: the mean, over repetitions, of its Jaccard similarity to what is most like it."""
+    """One cluster: the mean Jaccard similarity, over repetitions, to the cluster most like it."""
 
     number: int
     labels: int
@@ -60,7 +60,9 @@ class Solidity:
     @property
     def verdict(self) -> str:
         """Solid, doubtful, or dissolving."""
-        return "solid" if self.mean >= SOLID else "doubtful" if self.mean >= DOUBTFUL else "dissolves"
+        return (
+            "solid" if self.mean >= SOLID else "doubtful" if self.mean >= DOUBTFUL else "dissolves"
+        )
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,7 @@ def count_moves(traces: Iterable[Sequence[LabelSet]]) -> dict[str, float]:
     """
     found: defaultdict[str, float] = defaultdict(float)
     for units in traces:
-        for here, after in zip(units, [*units[1:], None], strict=True):
+        for here, after in zip(units, [*units, None][1:], strict=True):
             if after is None or after:
                 for key in here:
                     found[key] += 1 / len(here)
