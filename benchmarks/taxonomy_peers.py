@@ -54,7 +54,7 @@ def peer_python(folder: Path) -> Path:
         print(f"  making an environment for {BERTOPIC} in {home}")
         venv.create(home, with_pip=True, clear=True)
         for packages in (("--no-deps", BERTOPIC), NEEDS):
-            subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True)
+            subprocess.run([python, "-I", "-m", "pip", "install", "-q", *packages], check=True)
         done.touch()
     return python
 
@@ -69,7 +69,8 @@ def run_bertopic(labels: Sequence[str], encode: Encode, folder: Path) -> tuple[T
         paths = [Path(place) / name for name in ("labels.json", "vectors.npy", "topics.json")]
         paths[0].write_text(json.dumps(list(labels)), encoding="utf-8")
         np.save(paths[1], vectors)
-        subprocess.run([python, SCRIPT, *paths], check=True, timeout=TIMEOUT_S)
+        # -I: a module of ours beside the script, such as coverage, must not stand for a library.
+        subprocess.run([python, "-I", SCRIPT, *paths], check=True, timeout=TIMEOUT_S)
         found: dict[str, Any] = json.loads(paths[2].read_text(encoding="utf-8"))
     default, fifteen = (
         Timed(np.array(each["topics"]), each["wall_s"], each["wall_s"] + encoding)
