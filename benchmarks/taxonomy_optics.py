@@ -19,7 +19,7 @@ def measure_optics(
 ) -> dict[str, float]:
     """The silhouette of what OPTICS clusters, and the share of labels that this speaks of."""
     rows = np.flatnonzero(counts >= PAPER_MIN_COUNT)
-    vectors = embed_texts([labels[row] for row in rows], embed)
+    vectors = embed_texts([labels[row] for row in rows.tolist()], embed)
     numbers = by_optics(vectors).numbers
     gold = category[rows] >= 0
     return {

@@ -1,9 +1,11 @@
 """Controlled labels go over to another version, or are queued to be given anew."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import select
 
 from store import annotations
 from store.engine import reading, transaction
@@ -22,7 +24,7 @@ from taxonomy.versions import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_run, add_trace
 
 
-def content(places: dict[str, str | None]) -> VersionContent:
+def content(places: Mapping[str, str | None]) -> VersionContent:
     """A version with ten instances a label."""
     keys = sorted({key for key in places.values() if key})
     labels = (
@@ -123,7 +125,7 @@ def test_a_run_goes_over_and_what_cannot_is_queued(annotated: Any) -> None:
                 annotations.StepRow(1, 2, (), "migrated"),
             ]}  # fmt: skip
         assert list_pending(session, run.id, "consensus", traces[-1]) == [traces[1]]
-        items = session.exec(sa.select(RunItem).where(RunItem.run_id == run.id)).scalars().all()
+        items = session.exec(select(RunItem).where(RunItem.run_id == run.id)).all()
     details = {item.trace_id: item.detail for item in items if item.source == "consensus"}
     assert details[traces[0]] == f"migrated from run {run_id}"
     assert "segments 0 to 0: retrieval" in str(details[traces[1]])
