@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
-    NAMING_CONVENTION,
     enum_column,
     json_column,
     time_column,
@@ -25,8 +25,6 @@ from store.states import (
     ThinkingMode,
     VersionStatus,
 )
-
-SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 
 class Question(SQLModel, table=True):
