@@ -84,8 +84,12 @@ def label(
     with open_role(engine, resolve_role(Role.LABELER, options=options)) as door:
         door.retries = Retries() if patient else Retries(first_wait_s=0.01)
         labeler = endpoint_labeler(door.ask, at_once)
+
+        def prepare(run: Run) -> None:
+            door.run_id = run.id
+
         return run_labeling(engine, labeler, model=door.model, resume=resume,
-                            prompt_hash=labeler.prompt_hash)  # fmt: skip
+                            prompt_hash=labeler.prompt_hash, prepare=prepare)  # fmt: skip
 
 
 def requests_of(url: str, address: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ class Dialect:
     def body(self, request: ChatRequest) -> dict[str, Any]:
         """The arguments of the request in this dialect."""
         body: dict[str, Any] = {
+            **(request.extra or {}),
             "model": request.model,
             "messages": [dict(message) for message in request.messages],
             self.limit_name: request.max_tokens,

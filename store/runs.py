@@ -47,6 +47,15 @@ def finish_run(
     session.add(run)
 
 
+def add_spend(session: Session, run_id: int, tokens: int, cost_usd: float) -> None:
+    """Add what replies cost to the run that pays, in the transaction that keeps the replies."""
+    session.execute(
+        sa.update(Run)
+        .where(col(Run.id) == run_id)
+        .values(tokens=Run.tokens + tokens, cost_usd=Run.cost_usd + cost_usd)
+    )
+
+
 @contextmanager
 def failing_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
     """Mark the run as failed, with the reason, if the block raises."""

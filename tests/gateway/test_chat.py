@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.chat import OpenAIChat, read_completion, retry_after_s, status_fault
+from gateway.chat import OpenAIChat, read_completion
+from gateway.connection import Connection, retry_after_s, status_fault
 from gateway.exchange import ChatReply, ChatRequest
 from gateway.faults import EndpointUnusable, RequestRejected, TransientFault
 from gateway.schemas import open_labels
@@ -16,7 +17,7 @@ REQUEST = ChatRequest("some-model", ({"role": "user", "content": "JSON please"},
 
 
 def ask(endpoint: FakeEndpoint, request: ChatRequest = REQUEST) -> ChatReply:
-    chat = OpenAIChat(api_key=KEY, base_url=endpoint.base_url, timeout_s=10)
+    chat = OpenAIChat(Connection(api_key=KEY, base_url=endpoint.base_url, timeout_s=10))
     try:
         return chat(request)
     finally:
@@ -51,7 +52,7 @@ def test_the_dialect_is_found_once(
 ) -> None:
     """A server that refuses a form of reply is asked more simply, and so from then on."""
     with FakeEndpoint(takes=takes, refused_keyword=refused_keyword) as endpoint:
-        chat = OpenAIChat(api_key=None, base_url=endpoint.base_url)
+        chat = OpenAIChat(Connection(api_key=None, base_url=endpoint.base_url))
         for _ in range(3):
             chat(REQUEST)
         chat.close()
@@ -92,7 +93,7 @@ def test_a_request_that_no_dialect_helps_is_rejected() -> None:
 def test_after_a_success_a_rejection_is_believed() -> None:
     """The dialect is known by then, so a bad request costs one request and not four."""
     with FakeEndpoint(faults=[None, Fault(status=400)]) as endpoint:
-        chat = OpenAIChat(api_key=None, base_url=endpoint.base_url)
+        chat = OpenAIChat(Connection(api_key=None, base_url=endpoint.base_url))
         chat(REQUEST)
         with pytest.raises(RequestRejected):
             chat(REQUEST)
@@ -131,7 +132,7 @@ def test_a_server_that_does_not_answer_in_time_may_have_billed() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        chat = OpenAIChat(api_key=None, base_url=url, timeout_s=0.2)
+        chat = OpenAIChat(Connection(api_key=None, base_url=url, timeout_s=0.2))
         with pytest.raises(TransientFault, match="in time") as caught:
             chat(REQUEST)
         chat.close()
