@@ -34,6 +34,7 @@ class Role(StrEnum):
     ADJUDICATOR = "adjudicator"
     NAMER = "namer"
     JUDGE = "judge"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True)

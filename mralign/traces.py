@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mralign import sampling
 from mralign.database import open_database
 from mralign.funnel import show_funnel
 from mralign.terminal import progress, say, show_table
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Import traces and set their polarity.", no_args_is_help=True, add_completion=False
 )
+
+app.command()(sampling.sample)
+app.command()(sampling.funnel)
 
 SHOWN_BAD_LINES = 20
 
@@ -119,6 +123,7 @@ def candidates(
         str | None,
         typer.Option(help="A policy's folder or name; its tokenizer counts the tokens."),
     ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Judged draws that a question must have.")] = 1,
     drops: Annotated[
         Path | None, typer.Option(help="Write every dropped trace with its reason, as JSONL.")
     ] = None,
@@ -129,7 +134,7 @@ def candidates(
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE
-    funnel = select_candidates(open_database(), tokenizer).funnel
+    funnel = select_candidates(open_database(), tokenizer, draws).funnel
     show_funnel(funnel)
     say(f"tokens counted by {tokenizer.name}")
     if drops is not None:

@@ -25,6 +25,7 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "sampling_run",
     },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
