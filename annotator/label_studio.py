@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from annotator.given import Given, Handout, Item, named, whole
 from annotator.records import BadRecord
@@ -126,7 +126,7 @@ def write_config(categories: Sequence[CategoryView], names: dict[str, str]) -> s
     return f"""<View>
   <Style>.htx-text{{ white-space: pre-wrap; }}</Style>
   <Header value="$question"/>
-  <Text name="gold" value="{escape("Gold answers: ")}$gold_answers"/>
+  <Header size="5" value="Gold answers: $gold_answers"/>
   <Labels name="label" toName="text">
 {labels}
   </Labels>

@@ -50,10 +50,11 @@ def located(span: Span, thinking: str, offset: int = 0) -> tuple[int, int]:
     """The span's characters in the thinking.
 
     Where the file quotes the text, the quote decides whether the span counts characters or UTF-16
-    units, as tools in a browser once did.
+    units, as tools in a browser once did; where both are wrong, for a text that was trimmed since,
+    a quote that stands once in the thinking says where the span is.
 
     Raises:
-        SpanError: neither fits.
+        SpanError: nothing of this fits.
     """
     start, end = span.start + offset, span.end + offset
     if _fits(start, end, thinking) and _same(thinking[start:end], span.quote):
@@ -61,6 +62,10 @@ def located(span: Span, thinking: str, offset: int = 0) -> tuple[int, int]:
     units = _from_utf16(start, end, thinking) if span.quote is not None else None
     if units is not None and _same(thinking[slice(*units)], span.quote):
         return units
+    quote = (span.quote or "").strip()
+    place = thinking.find(quote) if quote else -1
+    if place >= 0 and thinking.find(quote, place + 1) < 0:
+        return place, place + len(quote)
     said = "" if span.quote is None else f" with the text {span.quote[:60]!r}"
     raise SpanError(
         f"expected a span inside of {len(thinking)} characters{said}, "

@@ -82,6 +82,13 @@ def test_a_quote_says_what_a_span_counts() -> None:
     assert located(Span(0, 9, "a", quote="First\\none"), "First\none") == (0, 9)
 
 
+def test_a_quote_that_stands_once_finds_a_span_that_slipped() -> None:
+    """Offsets may have been taken before the thinking was trimmed."""
+    assert located(Span(8, 13, "a", quote="there\n"), "over there") == (5, 10)
+    with pytest.raises(SpanError):
+        located(Span(50, 52, "a", quote="no"), "no and no")
+
+
 @pytest.mark.parametrize(
     "span",
     [
