@@ -1,10 +1,11 @@
 """Labelled spans of characters onto segments, and steps back into spans."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from annotator.steps import ControlledStep, TraceView
 
@@ -104,7 +105,7 @@ def steps_of(
 
     Identity: the steps tile the segments.
     """
-    taken = [_taken(spans, trace.thinking, start, end) for start, end in trace.segments]
+    taken = _taken(spans, trace)
     steps, crowded, first = list[ControlledStep](), 0, 0
     for covering, run in groupby(taken, key=lambda shares: frozenset(shares)):
         count = len(list(run))
@@ -121,24 +122,19 @@ def _singles(first: int, count: int) -> list[tuple[int, int]]:
     return [(place, place + 1) for place in range(first, first + count)]
 
 
-def _taken(
-    spans: Sequence[tuple[int, int, str, float]], thinking: str, start: int, end: int
-) -> dict[int, int]:
-    """The spans that a segment takes, by their place, with the characters that are shared."""
-    own = _inked(thinking, start, end)
-    shares: dict[int, int] = {}
+def _taken(spans: Sequence[tuple[int, int, str, float]], trace: TraceView) -> list[dict[int, int]]:
+    """The spans that each segment takes, by their place, with the characters that are shared."""
+    inked = [0, *accumulate(not character.isspace() for character in trace.thinking)]
+    starts = [start for start, _ in trace.segments]
+    taken: list[dict[int, int]] = [{} for _ in starts]
     for place, (first, last, _, _) in enumerate(spans):
-        if first >= end or last <= start:
-            continue
-        shared = _inked(thinking, max(first, start), min(last, end))
-        if shared and shared >= COVERED * min(own, _inked(thinking, first, last)):
-            shares[place] = shared
-    return shares
-
-
-def _inked(thinking: str, start: int, end: int) -> int:
-    """How many characters are not blank."""
-    return len("".join(thinking[start:end].split()))
+        for number in range(max(0, bisect_right(starts, first) - 1), bisect_left(starts, last)):
+            start, end = trace.segments[number]
+            shared = inked[max(start, min(last, end))] - inked[min(end, max(first, start))]
+            shorter = min(inked[end] - inked[start], inked[last] - inked[first])
+            if shared > 0 and shared >= COVERED * shorter:
+                taken[number][place] = shared
+    return taken
 
 
 def _labels(
