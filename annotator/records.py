@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 FIELDS = ("id", "question", "gold_answers", "thinking", "answer", "response", "model",
           "thinking_mode", "source", "meta")  # fmt: skip
 OPEN, CLOSE = "<think>", "</think>"
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def check_storable(value: Any) -> None:
 def _check_text(text: str) -> None:
     if "\x00" in text:
         raise BadRecord("expected text, got a NUL character (U+0000); remove it")
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if _HALVES.search(text):
         raise BadRecord("expected text, got half of a surrogate pair; mend the escape")
 
 
