@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from annotator.consensus import PanelResult
 from annotator.steps import (
@@ -31,11 +31,11 @@ from annotator.work import (
 from store.annotations import StepRow, add_steps
 from store.engine import reading, transaction
 from store.errors import FrozenVersion
-from store.items import list_thinking, put_item
+from store.items import list_segment_ids, list_thinking, put_item, put_items
 from store.labels import add_instances, get_or_add_open_labels
 from store.runs import get_run
 from store.states import RunKind, VersionStatus
-from store.tables import Run, Segment, TaxonomyVersion
+from store.tables import Run, TaxonomyVersion
 from store.taxonomies import get_frozen_version, get_version, list_categories, list_mappings
 
 TRUSTED_ORIGINS = ("reviewed", "cluster")  # a label that was merely nearest proves nothing
@@ -117,30 +117,38 @@ def rehearse_annotation(
     return rehearse(engine, Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume), annotate)
 
 
-def _keep_labels(session: Session, run: Run, trace: TraceView, result: LabeledTrace) -> None:
-    unanswered = result.invalid is not None and result.request_hash is None
-    put_item(session, run.id, trace.id, LABELER,
-             status=status_of(result.invalid, unanswered and bool(trace.segments)),
-             request_hash=result.request_hash,
-             detail=detail_of(result.invalid, result.repairs))  # fmt: skip
-    if result.invalid is None:
-        add_instances(session, list(instance_rows(session, run.id, trace, result)))
+def _keep_labels(
+    session: Session, run: Run, pairs: Sequence[tuple[TraceView, LabeledTrace]]
+) -> None:
+    items = [
+        {"trace_id": trace.id, "status": status_of(result.invalid, _unanswered(trace, result)),
+         "request_hash": result.request_hash, "detail": detail_of(result.invalid, result.repairs)}
+        for trace, result in pairs
+    ]  # fmt: skip
+    put_items(session, run.id, LABELER, items)
+    good = [(trace, result) for trace, result in pairs if result.invalid is None]
+    add_instances(session, list(instance_rows(session, run.id, good)))
+
+
+def _unanswered(trace: TraceView, result: LabeledTrace) -> bool:
+    return result.invalid is not None and result.request_hash is None and bool(trace.segments)
 
 
 def instance_rows(
-    session: Session, run_id: int, trace: TraceView, result: LabeledTrace
+    session: Session, run_id: int, pairs: Sequence[tuple[TraceView, LabeledTrace]]
 ) -> Iterator[dict[str, Any]]:
     """A row for every label on every segment of its step."""
-    query = select(Segment.position, Segment.id).where(Segment.trace_id == trace.id)
-    segments = {position: number for position, number in session.exec(query)}
-    given = [(label.text, label.definition) for step in result.steps for label in step.labels]
+    segments = list_segment_ids(session, [trace.id for trace, _ in pairs])
+    steps = [(trace.id, *step) for trace, result in pairs for step in enumerate(result.steps)]
+    given = [(label.text, label.definition) for *_, step in steps for label in step.labels]
     ids = iter(get_or_add_open_labels(session, given))
-    for number, step in enumerate(result.steps):
+    for trace_id, number, step in steps:
         for label in step.labels:
             label_id = next(ids)
             for position in step.segments:
-                yield {"run_id": run_id, "segment_id": segments[position], "step": number,
-                       "open_label_id": label_id, "confidence": label.confidence}  # fmt: skip
+                yield {"run_id": run_id, "segment_id": segments[trace_id, position],
+                       "step": number, "open_label_id": label_id,
+                       "confidence": label.confidence}  # fmt: skip
 
 
 def load_vocabulary(engine: sa.Engine, taxonomy: str | None = None) -> Vocabulary:
@@ -198,8 +206,9 @@ def run_annotation(
             prepare(run)
         _fit(engine, run, panel)
 
-    def keep(session: Session, run: Run, trace: TraceView, result: PanelResult) -> None:
-        _keep_panel(session, run.id, trace, result, vocabulary)
+    def keep(session: Session, run: Run, pairs: Sequence[tuple[TraceView, PanelResult]]) -> None:
+        for trace, result in pairs:
+            _keep_panel(session, run.id, trace, result, vocabulary)
 
     stream = getattr(panel, "annotate_stream", None) or in_batches(panel.annotate_all)
     return carry_out(engine, task, stream, keep, fit, on_progress)

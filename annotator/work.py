@@ -21,7 +21,7 @@ from store.tables import Run
 
 TRACES_A_BATCH = 64
 COMMIT_WITHIN_S = 2.0
-COMMIT_EVERY = 16  # traces; whatever was paid for before that is kept by the gateway
+COMMIT_EVERY = 64  # traces; whatever was paid for before that is kept by the gateway
 
 Progress = Callable[[int, int], None]
 Prepare = Callable[[Run], None]
@@ -157,7 +157,7 @@ def keep_all(
     run: Run,
     source: str,
     do_all: Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]],
-    keep: Callable[[Session, TraceView, Result], None],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
     on_progress: Progress | None = None,
 ) -> None:
     """Do what is left and commit it some traces at a time, what came before an error included."""
@@ -183,7 +183,7 @@ def carry_out(
     engine: sa.Engine,
     task: Task,
     do_all: Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]],
-    keep: Callable[[Session, Run, TraceView, Result], None],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
     prepare: Prepare | None = None,
     on_progress: Progress | None = None,
 ) -> Run:
@@ -198,10 +198,7 @@ def carry_out(
     with stopping_run(engine, run.id, task.source):
         if prepare is not None:
             prepare(run)
-        keep_all(
-            engine, run, task.source, do_all,
-            lambda session, trace, result: keep(session, run, trace, result), on_progress,
-        )  # fmt: skip
+        keep_all(engine, run, task.source, do_all, keep, on_progress)
         return end(engine, run.id, task.source)
 
 
@@ -231,16 +228,15 @@ def _commit(
     engine: sa.Engine,
     run_id: int,
     in_hand: list[tuple[TraceView, Result]],
-    keep: Callable[[Session, TraceView, Result], None],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
     done: int,
 ) -> int:
     """Write the results, and empty the hand; what they cost was added with each reply."""
     if not in_hand:
         return done
     with transaction(engine) as session:
-        for trace, result in in_hand:
-            keep(session, trace, result)
         run = get_run(session, run_id)
+        keep(session, run, in_hand)
         run.done_items = done + len(in_hand)
     count = len(in_hand)
     in_hand.clear()

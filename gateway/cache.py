@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +22,10 @@ REFUSED = "refusal"
 # Plain statements: a reply's row is written and read once, so that the unit of work, which costs
 # more than the statement, has nothing to track.
 _TABLE = SQLModel.metadata.tables[str(ModelReply.__tablename__)]
+_KEEP = {
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(),
+}
 _KEPT = sa.select(_TABLE).where(_TABLE.c.request_hash == sa.bindparam("key"))
 
 
@@ -85,19 +91,57 @@ class Paid:
 
 def keep_paid(session: Session, paid: Sequence[Paid]) -> None:
     """Keep replies and add what they cost to their runs; a reply that was there first stays."""
-    made = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = made.insert(_TABLE).on_conflict_do_nothing()
-    session.connection().execute(insert, [each.row() for each in paid])
+    connection = session.connection()
+    connection.execute(_KEEP[connection.dialect.name], [each.row() for each in paid])
     for run_id in {each.run_id for each in paid if each.run_id is not None}:
         its = [each for each in paid if each.run_id == run_id]
         tokens = sum(each.reply.prompt_tokens + each.reply.completion_tokens for each in its)
         add_spend(session, run_id, tokens, sum(each.cost_usd for each in its))
 
 
-def keep_reply(engine: sa.Engine, paid: Paid) -> None:
-    """Commit a reply."""
-    with transaction(engine) as session:
-        keep_paid(session, [paid])
+class Keeper:
+    """Commits replies for many threads: those that come while one commit is made share the next."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._waiting: list[tuple[Paid, Future[None]]] = []
+        self._line, self._writing = threading.Lock(), threading.Lock()
+
+    def keep(self, paid: Paid) -> None:
+        """Commit a reply; when this returns it is in the store."""
+        kept: Future[None] = Future()
+        with self._line:
+            self._waiting.append((paid, kept))
+        with self._writing:
+            if not kept.done():  # else the one before has written it with its own
+                self._write()
+        kept.result()
+
+    def _write(self) -> None:
+        with self._line:
+            group, self._waiting = self._waiting, []
+        try:
+            self._commit([paid for paid, _ in group])
+        except Exception:
+            if len(group) == 1:
+                raise
+            for paid, kept in group:  # one that cannot be kept must not take the others with it
+                self._settle(paid, kept)
+            return
+        for _, kept in group:
+            kept.set_result(None)
+
+    def _settle(self, paid: Paid, kept: "Future[None]") -> None:
+        try:
+            self._commit([paid])
+        except Exception as error:
+            kept.set_exception(error)
+        else:
+            kept.set_result(None)
+
+    def _commit(self, group: Sequence[Paid]) -> None:
+        with transaction(self._engine) as session:
+            keep_paid(session, group)
 
 
 def storable(text: str) -> str:

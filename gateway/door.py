@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.budget import Budget, Prices, with_usage
-from gateway.cache import Paid, as_kept, find_reply, keep_reply, request_hash
+from gateway.cache import Keeper, Paid, as_kept, find_reply, request_hash
 from gateway.chat import OpenAIChat
 from gateway.connection import Connection
 from gateway.exchange import Chat, ChatReply, ChatRequest, Messages
@@ -60,8 +60,12 @@ class Door:
     run_id: int | None = None  # the run that pays
     prices: Prices | None = None  # the model's own; else the budget's
     pace: Pace = field(default_factory=lambda: Pace(UNPACED))
+    keeper: Keeper = field(init=False, repr=False)
     _asking: dict[str, tuple[threading.Lock, int]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.engine)
 
     def ask(
         self, messages: Messages, schema: Mapping[str, Any] | None = None, stretch: int = 1
@@ -109,7 +113,7 @@ class Door:
             self.pace.succeeded()
             held.reply = reply
             cost_usd = self._cost_usd(reply)
-            keep_reply(self.engine, Paid(key, request, reply, cost_usd, self.run_id))
+            self.keeper.keep(Paid(key, request, reply, cost_usd, self.run_id))
         return reply
 
     def _cost_usd(self, reply: ChatReply) -> float:
