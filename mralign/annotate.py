@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mralign import handover
 from mralign.agreement import show_agreement
 from mralign.database import open_database
 from mralign.endpoint import (
@@ -49,6 +50,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+app.command("import")(handover.import_)
+app.command("export")(handover.export)
 
 PARTIAL_EXIT = 3
 SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model

@@ -13,7 +13,7 @@ ROOMS = ("store", "gateway", "annotator", "taxonomy", "alignment", "webapp", "mr
 MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
-    "annotator": {"run", "work", "intake", "endpoint"},
+    "annotator": {"run", "work", "intake", "endpoint", "taking", "handing"},
     "taxonomy": {
         "run",
         "curation",
@@ -36,6 +36,7 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "sampling_run",
     },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
