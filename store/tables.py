@@ -187,6 +187,7 @@ class Cluster(SQLModel, table=True):
     cohesion: float  # mean cosine of the members to their centre
     proposed_category: str | None = Field(default=None, max_length=100)
     proposal_similarity: float | None = None
+    centre: bytes | None = None  # the direction of its members' mean: float16 little-endian
 
 
 class Folding(SQLModel, table=True):

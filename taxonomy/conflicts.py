@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taxonomy.decisions import REMARKS
-from taxonomy.replay import Event
+from taxonomy.state import Event
 
 Touched = frozenset[tuple[str, str]]
 

@@ -5,6 +5,7 @@ another clustering. A version made from a parent goes on from the parent's decis
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -32,8 +33,10 @@ from taxonomy.decisions import (
     clean_optional,
 )
 from taxonomy.payloads import Board, describe
-from taxonomy.replay import Event
-from taxonomy.standing import Standing, stand
+from taxonomy.priority import Waiting, line_up
+from taxonomy.prospects import LabelQuestion, Prospects
+from taxonomy.standing import Standing, follow, stand
+from taxonomy.state import Event
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
 from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
 
@@ -63,8 +66,9 @@ __all__ = [
 class ReviewState:
     """A version as its events in force leave it.
 
-    `undoable` are the decisions in force and
-    `redoable` the undos in force, newest first.
+    `undoable` are the decisions in force and `redoable` the undos in force, newest first.
+    `spread_revision` says which decisions the categories of all other labels follow; `prospects`
+    what comes next and what that is worth, None where the cluster run kept no guesses.
     """
 
     version_id: int
@@ -75,6 +79,8 @@ class ReviewState:
     views: Views
     undoable: tuple[Event, ...]
     redoable: tuple[Event, ...]
+    spread_revision: int
+    prospects: Prospects | None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -96,15 +102,32 @@ class ReviewState:
         """How much a person has decided."""
         return self.views.progress
 
+    @cached_property
+    def waiting(self) -> list[Waiting]:
+        """The groups that wait for a decision, those of most expected gain first."""
+        return line_up(self.groups, self.prospects.gains if self.prospects else None)
 
-def get_review_state(session: Session, version_id: int) -> ReviewState:
+    @property
+    def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
+        """Single labels to ask about, those of most expected gain first."""
+        asked = self.prospects.questions if self.prospects else ()
+        return [(self.views.labels[question.key], question) for question in asked]
+
+
+def get_review_state(session: Session, version_id: int, *, exact: bool = True) -> ReviewState:
     """The state of a version.
+
+    Without `exact`, what follows from the newest decisions for other labels may be left for
+    later; it is worked out on another thread.
 
     Raises:
         NotFound: there is no such version.
     """
     version = get_version(session, version_id)
     standing = stand(session, version)
+    shown = standing.show(exact=exact)
+    if shown.spread.revision != version.revision:
+        follow(session, version)
     newest = standing.in_force[::-1]
     return ReviewState(
         version_id=version.id,
@@ -112,9 +135,11 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
         status=version.status,
         revision=version.revision,
         cluster_run_id=version.cluster_run_id,
-        views=standing.views,
+        views=shown.views,
         undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
         redoable=tuple(event for event in newest if event.kind == "undo"),
+        spread_revision=shown.spread.revision,
+        prospects=shown.spread.prospects,
     )
 
 

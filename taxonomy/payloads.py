@@ -23,7 +23,7 @@ from taxonomy.decisions import (
     clean_line,
     clean_optional,
 )
-from taxonomy.replay import State
+from taxonomy.state import State
 
 Payload = dict[str, Any]
 

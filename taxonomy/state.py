@@ -124,12 +124,6 @@ class State:
             return "noise"
         return self.origins[key] if self.origins[key] != "noise" else "cluster"
 
-    def outcome(self, key: str) -> str:
-        """The origin for a label with a category; noise or unassigned for one without."""
-        if self.category(key) is not None:
-            return self.origin(key)
-        return "noise" if self.anchors[key] is None else "unassigned"
-
     def joined(self, key: str) -> bool:
         """Whether a person put a label in a group that is settled, and so with its category."""
         anchor = self.anchors[key]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from taxonomy.replay import Base, Event, State, active_events, apply, start
+from taxonomy.replay import apply
+from taxonomy.state import Base, Event, State, active_events, start
 
 KEPT_EVERY = 32
 

@@ -10,7 +10,9 @@ from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
 from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
-from taxonomy.priority import Waiting, line_up
+from taxonomy.priority import Waiting
+from taxonomy.prospects import LabelQuestion
+from taxonomy.queue import Outlook
 from webapp.colours import macro_classes
 
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
@@ -33,6 +35,9 @@ class Review:
     noise: Sequence[LabelView]
     progress: Progress
     waiting: Sequence[Waiting]
+    doubtful: Sequence[tuple[LabelView, LabelQuestion]]
+    outlook: Outlook | None
+    spread_revision: int
     colours: Mapping[str, str]
     undoable: frozenset[int]
     redoable: frozenset[int]
@@ -76,7 +81,7 @@ def read_review(session: Session, version_id: int) -> Review:
     Raises:
         NotFound: there is no such version.
     """
-    state = get_review_state(session, version_id)
+    state = get_review_state(session, version_id, exact=False)
     return Review(
         version_id=version_id,
         name=state.version_name,
@@ -90,8 +95,11 @@ def read_review(session: Session, version_id: int) -> Review:
         by_key={category.key: category for category in state.categories},
         noise=state.noise,
         progress=state.progress,
-        waiting=line_up(state.groups),
+        waiting=state.waiting,
         colours=macro_classes(category.macro_strategy for category in state.categories),
+        doubtful=state.doubtful,
+        outlook=state.prospects.outlook if state.prospects else None,
+        spread_revision=state.spread_revision,
         undoable=frozenset(event.id for event in state.undoable),
         redoable=frozenset(event.id for event in state.redoable),
     )

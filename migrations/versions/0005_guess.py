@@ -35,6 +35,9 @@ def upgrade() -> None:
     with op.batch_alter_table("phrase", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_phrase_folding_id"), ["folding_id"], unique=False)
 
+    with op.batch_alter_table("cluster", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("centre", sa.LargeBinary(), nullable=True))
+
     with op.batch_alter_table("cluster_membership", schema=None) as batch_op:
         batch_op.add_column(sa.Column("phrase_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("shares", sa.LargeBinary(), nullable=True))
@@ -51,6 +54,9 @@ def downgrade() -> None:
         )
         batch_op.drop_column("shares")
         batch_op.drop_column("phrase_id")
+
+    with op.batch_alter_table("cluster", schema=None) as batch_op:
+        batch_op.drop_column("centre")
 
     with op.batch_alter_table("phrase", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_phrase_folding_id"))
