@@ -109,7 +109,7 @@ def _split(state: State, event: Event) -> None:
 def _assign(state: State, event: Event) -> None:
     keys, category = _known(state, event), state.heir(event.payload["category"])
     for key in keys:
-        state.decided[key] = category
+        state.decide(key, category, state.anchors[key])
         _settle(state, key)
     named = Counter(state.anchors[key] for key in set(keys))
     sizes = Counter(state.anchors.values())
@@ -120,8 +120,7 @@ def _assign(state: State, event: Event) -> None:
 
 def _mark_noise(state: State, event: Event) -> None:
     for key in _known(state, event):
-        state.anchors[key] = None
-        state.decided[key] = None
+        state.decide(key, None, None)
         _settle(state, key)
 
 

@@ -66,7 +66,7 @@ def claim(starting: Starting, state: State) -> Probabilities:
 def give_answers(starting: Starting, state: State) -> dict[int, list[int]]:
     """What people decided, by row: places of categories, then nobody, then noise.
 
-    The answer on the label that leads its row is the last of the row's.
+    What was decided again counts again. The answer on the label that leads its row is the last.
     """
     places = {key: place for place, key in enumerate(state.categories)}
     told: dict[int, int] = {}
@@ -77,7 +77,8 @@ def give_answers(starting: Starting, state: State) -> dict[int, list[int]]:
     lead = starting.weights.lead
     answers: dict[int, list[int]] = {}
     for label in sorted(told, key=lambda label: (lead[starting.row_of[label]] == label, label)):
-        answers.setdefault(int(starting.row_of[label]), []).append(told[label])
+        times = 1 + state.repeated.get(starting.keys[label], 0)
+        answers.setdefault(int(starting.row_of[label]), []).extend([told[label]] * times)
     return answers
 
 

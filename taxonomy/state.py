@@ -82,7 +82,8 @@ class Marks:
 class State:
     """Every label stands in one group or in none; a decided category outweighs its group's.
 
-    `home` is where the clustering had each label.
+    `home` is where the clustering had each label; `repeated` counts how often a decision about a
+    label was made again after it stood.
     """
 
     groups: dict[str, GroupState] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class State:
     origins: dict[str, str] = field(default_factory=dict)
     instances: dict[str, int] = field(default_factory=dict)
     decided: dict[str, str | None] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
     categories: dict[str, CategoryText] = field(default_factory=dict)
     retired: dict[str, str | None] = field(default_factory=dict)
     marks: dict[str, Marks] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class State:
             self.origins,
             self.instances,
             dict(self.decided),
+            dict(self.repeated),
             dict(self.categories),
             dict(self.retired),
             dict(self.marks),
@@ -136,6 +139,12 @@ class State:
             seen.add(category)
             category = self.retired.get(category, category)
         return category
+
+    def decide(self, key: str, category: str | None, anchor: str | None) -> None:
+        """Put a label in a category, and count it where that says again what stands."""
+        same = key in self.decided and (self.decided[key], self.anchors[key]) == (category, anchor)
+        self.repeated[key] = self.repeated.get(key, 0) + 1 if same else 0
+        self.decided[key], self.anchors[key] = category, anchor
 
     def members(self, anchor: str) -> list[str]:
         """The labels of a group, in the order of the base."""
