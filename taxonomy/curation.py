@@ -4,8 +4,8 @@ Decisions are written down with the keys of the labels that they are about, so t
 another clustering. A version made from a parent goes on from the parent's decisions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -33,7 +33,6 @@ from taxonomy.decisions import (
     clean_optional,
 )
 from taxonomy.payloads import Board, describe
-from taxonomy.priority import Waiting, line_up
 from taxonomy.prospects import LabelQuestion, Prospects
 from taxonomy.standing import Standing, follow, stand
 from taxonomy.state import Event
@@ -102,10 +101,10 @@ class ReviewState:
         """How much a person has decided."""
         return self.views.progress
 
-    @cached_property
-    def waiting(self) -> list[Waiting]:
-        """The groups that wait for a decision, those of most expected gain first."""
-        return line_up(self.groups, self.prospects.gains if self.prospects else None)
+    @property
+    def gains(self) -> Mapping[str, float] | None:
+        """What deciding each group is expected to put right, by anchor."""
+        return self.prospects.gains if self.prospects else None
 
     @property
     def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
@@ -160,7 +159,7 @@ def decide(
         FrozenVersion: the version is frozen, or was.
         InvalidInput: the decision breaks a rule, or the version is approved.
     """
-    version = _open_version(session, version_id)
+    version = open_version(session, version_id)
     standing = stand(session, version)
     late = seen_revision is not None and seen_revision != version.revision
     try:
@@ -191,7 +190,7 @@ def undo(
         InvalidInput: the event is undone already, tells of the version's life, or made a category
             that a later decision in force uses.
     """
-    version = _open_version(session, version_id)
+    version = open_version(session, version_id)
     standing = stand(session, version)
     if event_id is None:  # which one is the newest is what the person saw
         _require_seen(version, seen_revision)
@@ -239,7 +238,13 @@ def _require_no_clash(
         raise _late(version)
 
 
-def _open_version(session: Session, version_id: int) -> TaxonomyVersion:
+def open_version(session: Session, version_id: int) -> TaxonomyVersion:
+    """A version that takes decisions, held until the transaction ends.
+
+    Raises:
+        NotFound: there is no such version.
+        FrozenVersion: it is frozen, or was. InvalidInput: it is approved.
+    """
     version = lock_version(session, version_id)
     if version.status == VersionStatus.APPROVED:
         raise InvalidInput(
@@ -258,17 +263,20 @@ def _write(
     reason: str | None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:
-    why = None
-    if reason is not None and reason.strip():
-        why = _checked(reason)
+    why = check_reason(reason)
     event = append_event(session, version, kind, payload, person, why, undoes_id)
     detail = {"event": event.id, "revision": event.revision, "undoes": undoes_id}
     audit.record(session, person, f"review.{kind}", f"taxonomy {version.name}", **detail)
     return event
 
 
-def _checked(reason: str) -> str:
+def check_reason(reason: str | None) -> str | None:
+    """The reason on one line, None where none is given.
+
+    Raises:
+        InvalidInput: it is too long, or holds control characters.
+    """
     try:
-        return clean_optional(reason, "a reason")
+        return clean_optional(reason or "", "a reason") or None
     except DecisionError as error:
         raise InvalidInput(str(error)) from error

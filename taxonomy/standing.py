@@ -196,16 +196,23 @@ def _shorten(kept: OrderedDict[int, Any], length: int) -> None:
 
 
 def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
-    known = _find(session, version) or _begin(session, version)
+    known = _find(session, version) or _begin(session, version, version.cluster_run_id)
     if known.revision == version.revision:
         return known
     events = list_events_after(session, version.id, known.revision, version.revision)
     return known.advanced([Event(*row) for row in events], version.revision)
 
 
-def _begin(session: Session, version: TaxonomyVersion) -> Standing:
+def stand_on(session: Session, version: TaxonomyVersion, cluster_run_id: int) -> Standing:
+    """Where a version would stand on another clustering, under the same events."""
+    events = list_events_after(session, version.id, 0, version.revision)
+    begun = _begin(session, version, cluster_run_id)
+    return begun.advanced([Event(*row) for row in events], version.revision)
+
+
+def _begin(session: Session, version: TaxonomyVersion, run_id: int | None) -> Standing:
     """Before any event of its own: what the parents, which are frozen, decided."""
-    clustering = _clustering(session, version.cluster_run_id)
+    clustering = _clustering(session, run_id)
     inherited: list[Event] = []
     parent_id = version.parent_id
     while parent_id is not None:

@@ -30,6 +30,11 @@ class Timeline:
         state = start(base)
         return cls((), state, ((0, state),), every)
 
+    @property
+    def in_force(self) -> list[Event]:
+        """The events that nobody took back."""
+        return active_events(self.events)
+
     def extended(self, new: Iterable[Event]) -> "Timeline":
         """With further events, which are younger than those that are here."""
         new = tuple(new)

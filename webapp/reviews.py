@@ -9,10 +9,15 @@ from sqlmodel import Session, col
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
-from taxonomy.priority import Waiting
-from taxonomy.prospects import LabelQuestion
-from taxonomy.queue import Outlook
+from taxonomy.curation import (
+    CategoryView,
+    Group,
+    LabelView,
+    Progress,
+    ReviewState,
+    get_review_state,
+)
+from taxonomy.priority import Waiting, line_up
 from webapp.colours import macro_classes
 
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
@@ -22,6 +27,7 @@ CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED
 class Review:
     """A version at one revision."""
 
+    state: ReviewState
     version_id: int
     name: str
     status: VersionStatus
@@ -35,9 +41,6 @@ class Review:
     noise: Sequence[LabelView]
     progress: Progress
     waiting: Sequence[Waiting]
-    doubtful: Sequence[tuple[LabelView, LabelQuestion]]
-    outlook: Outlook | None
-    spread_revision: int
     colours: Mapping[str, str]
     undoable: frozenset[int]
     redoable: frozenset[int]
@@ -83,6 +86,7 @@ def read_review(session: Session, version_id: int) -> Review:
     """
     state = get_review_state(session, version_id, exact=False)
     return Review(
+        state=state,
         version_id=version_id,
         name=state.version_name,
         status=state.status,
@@ -95,11 +99,8 @@ def read_review(session: Session, version_id: int) -> Review:
         by_key={category.key: category for category in state.categories},
         noise=state.noise,
         progress=state.progress,
-        waiting=state.waiting,
+        waiting=line_up(state.groups, state.gains),
         colours=macro_classes(category.macro_strategy for category in state.categories),
-        doubtful=state.doubtful,
-        outlook=state.prospects.outlook if state.prospects else None,
-        spread_revision=state.spread_revision,
         undoable=frozenset(event.id for event in state.undoable),
         redoable=frozenset(event.id for event in state.redoable),
     )

@@ -14,7 +14,17 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-    "taxonomy": {"run", "curation", "versions", "standing", "clusterings", "findings", "guides"},
+    "taxonomy": {
+        "run",
+        "curation",
+        "versions",
+        "standing",
+        "clusterings",
+        "findings",
+        "guides",
+        "reclustering",
+        "addition",
+    },
     "alignment": {
         "run",
         "intake",

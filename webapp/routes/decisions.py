@@ -19,6 +19,7 @@ from taxonomy.curation import (
     get_review_state,
     undo,
 )
+from taxonomy.priority import line_up
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
 from webapp.reviews import next_waiting
@@ -51,7 +52,7 @@ def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = 
     with reading(visit.engine) as session:
         state = get_review_state(session, version_id, exact=False)
     groups = state.groups
-    following = next_waiting(state.waiting, anchor) if advance else None
+    following = next_waiting(line_up(groups, state.gains), anchor) if advance else None
     if following is not None:
         anchor = following.anchor
     place = f"clusters/{anchor}" if any(group.anchor == anchor for group in groups) else "clusters"
