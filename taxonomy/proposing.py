@@ -1,5 +1,6 @@
 """About fifteen categories proposed from the labels alone, and how far each label belongs."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +9,7 @@ import numpy as np
 from taxonomy.assignment import cluster_centres
 from taxonomy.clustering import Numbers
 from taxonomy.inventory import InventoryLabel
-from taxonomy.merging import Tree, propose_tree
+from taxonomy.merging import CATEGORIES, Tree, propose_tree
 from taxonomy.naming import ClusterName, name_clusters
 from taxonomy.spreading import Inventory, Probabilities
 from taxonomy.state import CategoryText
@@ -25,7 +26,7 @@ def propose_categories(
     Shapes: shares (rows, categories + 1).
     Identity: the same labels and vectors give the same tree.
     """
-    tree = propose_tree(inventory)
+    tree = propose_tree(inventory, count_groups(len(inventory.vectors)))
     numbers = tree.group_of[inventory.row_of]
     names = _names(labels, inventory, numbers)
     macros = _names(labels, inventory, tree.macro_of[numbers])
@@ -41,6 +42,11 @@ def propose_categories(
         for number, (key, name) in enumerate(zip(_keys(names), names, strict=True))
     )
     return categories, _shares(tree, len(names))
+
+
+def count_groups(rows: int) -> int:
+    """Fifteen, or of fewer than 225 rows the square root."""
+    return min(CATEGORIES, max(1, round(math.sqrt(rows))))
 
 
 def _names(

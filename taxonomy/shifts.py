@@ -93,32 +93,34 @@ def _moved(before: Mapping[str, LabelView], labels: Iterable[LabelView]) -> tupl
 
 def _compare_groups(before: Views, after: Views) -> tuple[int, tuple[GroupShift, ...]]:
     """How many groups stay, and what becomes of the others, those of most instances first."""
-    shared: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    turned: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for key, anchor in before.state.anchors.items():
-        other = after.state.anchors.get(key)
-        if anchor is not None and other is not None:
-            shared[anchor][other] += before.labels[key].instances
-            turned[other][anchor] += before.labels[key].instances
-    shifts: list[GroupShift] = []
-    kept = 0
-    for anchor, group in before.groups.items():
-        into = _parts(shared[anchor], group.instances)
-        names = tuple(after.groups[other].name for other in into)
-        if not into:
-            shifts.append(GroupShift("gone", (group.name,), (), group.instances))
-        elif len(into) > 1:
-            shifts.append(GroupShift("split", (group.name,), names, group.instances))
-        else:
-            kept += len(_parts(turned[into[0]], after.groups[into[0]].instances)) == 1
-    for anchor, group in after.groups.items():
-        sources = _parts(turned[anchor], group.instances)
-        names = tuple(before.groups[other].name for other in sources)
-        if not sources:
-            shifts.append(GroupShift("new", (), (group.name,), group.instances))
-        elif len(sources) > 1:
-            shifts.append(GroupShift("merged", names, (group.name,), group.instances))
+    into, sources = _cross(before, after), _cross(after, before)
+    shifts = [
+        GroupShift("split" if into[anchor] else "gone", (group.name,),
+                   _names(after, into[anchor]), group.instances)
+        for anchor, group in before.groups.items() if len(into[anchor]) != 1
+    ] + [
+        GroupShift("merged" if sources[anchor] else "new", _names(before, sources[anchor]),
+                   (group.name,), group.instances)
+        for anchor, group in after.groups.items() if len(sources[anchor]) != 1
+    ]  # fmt: skip
+    kept = sum(len(parts) == 1 and len(sources[parts[0]]) == 1 for parts in into.values())
     return kept, tuple(sorted(shifts, key=lambda shift: (-shift.instances, shift.change)))
+
+
+def _names(views: Views, anchors: Sequence[str]) -> tuple[str, ...]:
+    return tuple(views.groups[anchor].name for anchor in anchors)
+
+
+def _cross(views: Views, others: Views) -> dict[str, list[str]]:
+    """The other groups that hold a good part of each group, the largest part first."""
+    shared: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for key, anchor in views.state.anchors.items():
+        other = others.state.anchors.get(key)
+        if anchor is not None and other is not None:
+            shared[anchor][other] += views.labels[key].instances
+    return {
+        anchor: _parts(shared[anchor], group.instances) for anchor, group in views.groups.items()
+    }
 
 
 def _parts(shares: Mapping[str, int], instances: int) -> list[str]:
