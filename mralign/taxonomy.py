@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from mralign import review
 from mralign.database import open_database
+from mralign.review import name_or_number
 from mralign.terminal import say, show_table
 from store.engine import reading, transaction
 from store.errors import NotFound
@@ -27,6 +29,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+app.command()(review.queue)
+app.command()(review.recluster)
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays in the version's log.")]
@@ -51,8 +56,11 @@ def draft(
     cluster_run: Annotated[
         int | None, typer.Option(help="The cluster run; the parent's or the newest by default.")
     ] = None,
+    proposed: Annotated[
+        bool, typer.Option("--proposed", help="Start from what `cluster run --discover` proposed.")
+    ] = False,
 ) -> None:
-    """Make a draft: categories from a preset or a parent, labels from a cluster run."""
+    """Make a draft: categories from a preset, a parent or a proposal, labels from a cluster run."""
     with transaction(open_database()) as session:
         if cluster_run is None and parent is None:
             newest = find_latest_run(session, RunKind.CLUSTER)
@@ -61,8 +69,9 @@ def draft(
             session,
             name,
             preset=preset,
-            parent=_name_or_number(parent) if parent else None,
+            parent=name_or_number(parent) if parent else None,
             cluster_run_id=cluster_run,
+            proposed=proposed,
         )
         state = get_review_state(session, version.id)
     source = f"cluster run {version.cluster_run_id}" if version.cluster_run_id else "no labels"
@@ -150,7 +159,7 @@ def diff(
 ) -> None:
     """Show what changes from one version to another."""
     with reading(open_database()) as session:
-        found = versions.diff(session, _name_or_number(before), _name_or_number(after))
+        found = versions.diff(session, name_or_number(before), name_or_number(after))
     rows = [
         (entry.key, entry.change or "–", entry.instances_before, entry.instances_after)
         for entry in found.categories
@@ -200,7 +209,7 @@ def _take(name: str, reason: str, step: Step, approving: bool = False) -> None:
     """Take a step of a version's life in the name of the command line."""
     nobody: Person | None = None  # audited as the command line
     with transaction(open_database()) as session:
-        version = get_version(session, _name_or_number(name))
+        version = get_version(session, name_or_number(name))
         steps = [*(_missing(version) if approving else ()), step]
         for each in steps:
             version = each(session, version.id, person=nobody, reason=reason)
@@ -215,14 +224,9 @@ def _missing(version: TaxonomyVersion) -> tuple[Step, ...]:
     return (versions.approve,) if version.status == VersionStatus.IN_REVIEW else ()
 
 
-def _name_or_number(name: str) -> str | int:
-    short = len(name) < 10  # no row has a longer number
-    return int(name) if short and name.isascii() and name.isdigit() else name
-
-
 def _find(session: Session, name: str | None) -> TaxonomyVersion:
     if name is not None:
-        return get_version(session, _name_or_number(name))
+        return get_version(session, name_or_number(name))
     found = find_frozen_version(session) or next(iter(list_versions(session)), None)
     if found is None:
         raise NotFound("expected a taxonomy version, found none; run `mralign taxonomy draft NAME`")

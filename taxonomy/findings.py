@@ -123,7 +123,13 @@ def _write_members(
             "phrase_id": phrases[row],
             "shares": shares[row],
         })  # fmt: skip
-    session.execute(sa.insert(ClusterMembership), rows)
+    insert_members(session, rows)
+
+
+def insert_members(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Write where labels are."""
+    if rows:
+        session.execute(sa.insert(ClusterMembership), rows)
 
 
 def _note_categories(session: Session, run_id: int, guidance: Guidance) -> None:
