@@ -56,7 +56,7 @@ def _copy_members(session: Session, source: int, target: int) -> None:
     old_near, new_near, near = _renamed(member.nearest_cluster_id, target)
     chosen = [sa.literal(target), new_own.id, new_near.id]
     query = (
-        sa.select(*chosen, *(getattr(member, name) for name in names))  # type: ignore[call-overload]
+        sa.select(*chosen, *(getattr(member, name) for name in names))
         .select_from(member)
         .outerjoin(old_own, own[0])
         .outerjoin(new_own, own[1])
