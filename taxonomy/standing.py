@@ -20,9 +20,10 @@ from sqlmodel import Session
 
 from store.engine import is_writing
 from store.reviews import list_events_after
+from store.states import VersionStatus
 from store.tables import TaxonomyVersion
-from store.taxonomies import get_version
-from taxonomy.beliefs import Beliefs, believe
+from store.taxonomies import get_version, list_mappings
+from taxonomy.beliefs import Belief, believe
 from taxonomy.clusterings import Clustering, read_clustering
 from taxonomy.prospects import Prospects, look_round
 from taxonomy.state import Event, State, active_events
@@ -38,13 +39,8 @@ class Spread:
     """What follows from the decisions up to a revision; nothing where the run kept no guesses."""
 
     revision: int
-    beliefs: Beliefs | None = None
+    by_key: ByKey = field(default_factory=lambda: NO_BELIEFS)
     prospects: Prospects | None = None
-
-    @property
-    def by_key(self) -> ByKey:
-        """What is believed of each label."""
-        return self.beliefs.by_key if self.beliefs else NO_BELIEFS
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +53,17 @@ class Shown:
 
 @dataclass(eq=False)
 class Standing:
-    """A version at one revision; `in_force` are its own events that nobody took back."""
+    """A version at one revision; `in_force` are its own events that nobody took back.
+
+    `written` is what a frozen version's rows say of its labels, which stays whatever happens.
+    """
 
     revision: int
     clustering: Clustering
     timeline: Timeline
     own: tuple[Event, ...] = ()
     in_force: tuple[Event, ...] = ()
+    written: ByKey | None = None
     _shown: Shown | None = None
     _earlier: Shown | None = field(default=None, repr=False)
 
@@ -80,7 +80,7 @@ class Standing:
         shown = self._shown
         if shown is None or (exact and shown.spread.revision != self.revision):
             before = shown or self._earlier
-            late = before is not None and not exact and before.spread.beliefs is not None
+            late = before is not None and not exact and bool(before.spread.by_key)
             spread = before.spread if before is not None and late else self._spread()
             views = view(
                 self.state,
@@ -96,8 +96,11 @@ class Standing:
         starting = self.clustering.starting
         if starting is None or not self.state.categories:
             return Spread(self.revision)
+        if self.written is not None:
+            return Spread(self.revision, self.written)
         beliefs = believe(starting, self.state)
-        return Spread(self.revision, beliefs, look_round(starting, self.state, beliefs))
+        prospects = look_round(starting, self.state, beliefs)
+        return Spread(self.revision, beliefs.by_key, prospects)
 
     def advanced(self, events: list[Event], revision: int) -> "Standing":
         """After further events of its own."""
@@ -112,8 +115,7 @@ class Standing:
             self.timeline.extended(events),
             own,
             in_force,
-            None,
-            self._shown or self._earlier,
+            _earlier=self._shown or self._earlier,
         )
 
 
@@ -200,7 +202,17 @@ def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
     if known.revision == version.revision:
         return known
     events = list_events_after(session, version.id, known.revision, version.revision)
-    return known.advanced([Event(*row) for row in events], version.revision)
+    standing = known.advanced([Event(*row) for row in events], version.revision)
+    if version.status in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
+        standing.written = _read_written(session, version)
+    return standing
+
+
+def _read_written(session: Session, version: TaxonomyVersion) -> ByKey:
+    return {
+        label.key: Belief(category.key if category else None, mapping.origin, 0.0)
+        for mapping, label, category in list_mappings(session, version.id)
+    }
 
 
 def stand_on(session: Session, version: TaxonomyVersion, cluster_run_id: int) -> Standing:

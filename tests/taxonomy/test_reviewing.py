@@ -169,6 +169,9 @@ def test_freezing_writes_where_each_category_comes_from(site: Site) -> None:
         content = get_content(session, version)
         rows = session.exec(select(Mapping)).all()
     assert {label.key: (label.category, label.origin) for label in content.labels} == expected
+    frozen = {key: value[:2] for key, value in shown(site.state()).items()}
+    assert frozen == {**expected, "verify thingc": (None, "reviewed")}
+    assert site.state().prospects is None
     assert {"reviewed", "spread", "noise"} <= {row.origin for row in rows}
 
 
