@@ -6,6 +6,7 @@ import typer
 
 from mralign.database import open_database
 from mralign.terminal import say, show_table
+from mralign.version_names import name_or_number
 from store.engine import reading, transaction
 from store.taxonomies import get_version
 from taxonomy.curation import ReviewState, get_review_state
@@ -16,12 +17,6 @@ from taxonomy.reclustering import recluster as change_clustering
 from taxonomy.shifts import Shift
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
-
-
-def name_or_number(name: str) -> str | int:
-    """What a user calls a version by."""
-    short = len(name) < 10  # no row has a longer number
-    return int(name) if short and name.isascii() and name.isdigit() else name
 
 
 def queue(

@@ -1,6 +1,7 @@
 """`mralign taxonomy`: draft, show, compare, approve and freeze the vocabulary."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
@@ -11,18 +12,22 @@ from sqlmodel import Session
 
 from mralign import review
 from mralign.database import open_database
-from mralign.review import name_or_number
+from mralign.migrating import import_, migrate
 from mralign.terminal import say, show_table
+from mralign.version_names import name_or_number
+from mralign.worth import worth
 from store.engine import reading, transaction
-from store.errors import NotFound
+from store.errors import InvalidInput, NotFound
 from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
 from store.tables import Person, TaxonomyVersion
 from store.taxonomies import find_frozen_version, get_version, list_versions
 from taxonomy import versions
+from taxonomy.change_notes import list_change_notes
+from taxonomy.codebook import write_csv, write_markdown
 from taxonomy.contents import VersionContent, count_instances
 from taxonomy.curation import get_review_state
-from taxonomy.skos import write_turtle
+from taxonomy.skos import BASE, write_json_ld, write_turtle
 
 app = typer.Typer(
     help="Draft, show, compare, approve and freeze the vocabulary.",
@@ -32,6 +37,9 @@ app = typer.Typer(
 
 app.command()(review.queue)
 app.command()(review.recluster)
+app.command("worth")(worth)
+app.command("migrate")(migrate)
+app.command("import")(import_)
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays in the version's log.")]
@@ -39,11 +47,14 @@ Step = Callable[..., TaxonomyVersion]
 
 
 class Format(StrEnum):
-    """How a version is shown."""
+    """How a version is shown: SKOS is Turtle, Markdown the codebook, CSV a label a line."""
 
     TEXT = "text"
     JSON = "json"
     SKOS = "skos"
+    JSON_LD = "json-ld"
+    MARKDOWN = "markdown"
+    CSV = "csv"
 
 
 @app.command()
@@ -107,17 +118,36 @@ def show(
         str | None, typer.Argument(help="The version; by default the frozen or the newest one.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    base_uri: Annotated[
+        str, typer.Option(help="What the URIs of SKOS begin with, such as https://example.org/.")
+    ] = BASE,
 ) -> None:
-    """Show a version's categories and where its labels go."""
+    """Show a version's categories and where its labels go, as text or for other programs.
+
+    Categories keep their URIs from version to version.
+    """
     with reading(open_database()) as session:
         version = _find(session, name)
         content = versions.get_content(session, version)
-    if format_ == Format.SKOS:
-        typer.echo(write_turtle(content), nl=False)
-    elif format_ == Format.JSON:
-        typer.echo(json.dumps(_document(version, content), indent=2, ensure_ascii=True))
-    else:
-        _show_text(version, content)
+        notes = list_change_notes(session, version)
+    match format_:
+        case Format.TEXT:
+            _show_text(version, content)
+        case Format.JSON:
+            typer.echo(json.dumps(_document(version, content), indent=2, ensure_ascii=True))
+        case Format.CSV:
+            typer.echo(write_csv(content), nl=False)
+        case Format.MARKDOWN:
+            typer.echo(write_markdown(content, notes, version.content_hash), nl=False)
+        case Format.SKOS | Format.JSON_LD:
+            write = write_turtle if format_ == Format.SKOS else write_json_ld
+            typer.echo(write(content, notes, _checked_base(base_uri)), nl=False)
+
+
+def _checked_base(base_uri: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$&-;=?-\[\]_a-z~]*", base_uri):
+        raise InvalidInput(f"expected the beginning of a URI, got {base_uri[:100]!r}")
+    return base_uri
 
 
 def _document(version: TaxonomyVersion, content: VersionContent) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from store.tables import Cluster, ClusterMembership, Folding, Phrase
+from store.tables import Cluster, ClusterDescription, ClusterMembership, Folding, Phrase
 
 
 def get_folding(session: Session, run_id: int) -> Folding | None:
@@ -40,10 +40,29 @@ def copy_clustering(session: Session, source: int, target: int) -> None:
     copied = sa.select(sa.literal(target), *(getattr(Cluster, name) for name in names))
     of_source = copied.where(col(Cluster.run_id) == source).order_by(col(Cluster.number))
     session.execute(sa.insert(Cluster).from_select(["run_id", *names], of_source))
+    _copy_descriptions(session, source, target)
     _copy_members(session, source, target)
 
 
 _OWN = ("id", "run_id")
+
+
+def _copy_descriptions(session: Session, source: int, target: int) -> None:
+    row = ClusterDescription
+    links = ("cluster_id", "sibling_id")
+    names = [column.key for column in sa.inspect(row).columns if column.key not in links]
+    old, new, own = _renamed(row.cluster_id, target)
+    old_sibling, new_sibling, sibling = _renamed(row.sibling_id, target)
+    query = (
+        sa.select(new.id, new_sibling.id, *(getattr(row, name) for name in names))
+        .select_from(row)
+        .join(old, own[0])
+        .join(new, own[1])
+        .outerjoin(old_sibling, sibling[0])
+        .outerjoin(new_sibling, sibling[1])
+        .where(col(old.run_id) == source)
+    )
+    session.execute(sa.insert(row).from_select([*links, *names], query))
 
 
 def _copy_members(session: Session, source: int, target: int) -> None:

@@ -23,7 +23,10 @@ Rows = NDArray[np.int64]
 def similarity(vectors: Vectors, others: Vectors) -> NDArray[np.float32]:
     """exp((cosine − 1) / 0.25) of unit vectors. Shapes: (n, d), (m, d) to (n, m)."""
     cosines = vectors @ others.T
-    return np.asarray(np.exp((cosines - 1.0) / np.float32(LENGTH)), dtype=np.float32)
+    cosines -= np.float32(1.0)  # in place: of all pairs a copy is tens of MB
+    cosines /= np.float32(LENGTH)
+    found: NDArray[np.float32] = np.exp(cosines, out=cosines)
+    return found
 
 
 def as_shares(guess: Guess) -> Probabilities:

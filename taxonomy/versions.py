@@ -55,8 +55,11 @@ def create_draft(
     parent: str | int | None = None,
     proposed: bool = False,
     person: Person | None = None,
+    categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
     """A new draft: categories from a preset, or everything decided so far from a frozen parent.
+
+    `categories` are texts from elsewhere, in the place of a preset's.
 
     Without a cluster run it takes the parent's; without either it has categories and no labels.
     With `proposed` it takes the categories that the cluster run proposed from the labels alone.
@@ -69,9 +72,10 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
-    if proposed and (preset is not None or parent is not None):
+    if proposed and not (preset is None and parent is None and categories is None):
         raise InvalidInput("expected one source of categories, got proposed ones and another")
-    categories = _proposed(session, cluster_run_id) if proposed else _starting(preset)
+    if categories is None:
+        categories = _proposed(session, cluster_run_id) if proposed else _starting(preset)
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:

@@ -24,6 +24,12 @@ IMPURE = {
         "guides",
         "reclustering",
         "addition",
+        "appraisal",
+        "carryover",
+        "change_notes",
+        "imported",
+        "checkup",
+        "naming_run",
     },
     "alignment": {
         "run",
