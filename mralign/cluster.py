@@ -107,6 +107,7 @@ def add(
     label_run: Annotated[
         int | None, typer.Option(help="The label run with new labels; the newest by default.")
     ] = None,
+    embedding_model: EmbeddingModel = None,
 ) -> None:
     """Add new labels to a clustering without computing anything of the known ones again.
 
@@ -120,7 +121,7 @@ def add(
     with progress("add") as advance:
         finished = add_labels(
             engine,
-            cached_encoder(engine),
+            cached_encoder(engine, embedding_model),
             cluster_run_id=run,
             label_run_id=label_run,
             on_stage=lambda stage: advance(steps.index(stage), len(steps)),

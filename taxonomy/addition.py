@@ -85,11 +85,13 @@ def add_labels(
 
     Raises:
         NotFound: there is no such run.
-        InvalidInput: the cluster run kept no guesses, or the label run brings nothing new.
+        InvalidInput: the cluster run kept no guesses or had another embedding model, or the label
+            run brings nothing new.
     """
     on_stage("reading")
     with reading(engine) as session:
         base = _get_base(session, cluster_run_id)
+        _require_model(base, embed)
         known = _read_known(session, base)
     labels, source = read_inventory(engine, label_run_id)
     counts = _count(base, source, labels, known.instances)
@@ -128,6 +130,15 @@ def _get_base(session: Session, run_id: int | None) -> Run:
     if run_id is None:
         return get_latest_run(session, RunKind.CLUSTER)
     return get_run(session, run_id, RunKind.CLUSTER)
+
+
+def _require_model(base: Run, embed: Embed) -> None:
+    name = getattr(embed, "name", None)
+    if base.model != name:
+        raise InvalidInput(
+            f"expected the embedding model of cluster run {base.id}, {base.model}, got {name}; "
+            "name it with --embedding-model"
+        )
 
 
 def _read_known(session: Session, base: Run) -> Known:

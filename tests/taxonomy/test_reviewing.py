@@ -265,6 +265,11 @@ def test_adding_what_is_known_or_to_a_run_without_guesses_is_refused(site: Site)
     with pytest.raises(InvalidInput, match="found none"):
         add_labels(site.engine, embed, label_run_id=site.label_run.id)
     with transaction(site.engine) as session:
+        session.execute(sa.update(Run).values(model="another"))
+    with pytest.raises(InvalidInput, match="embedding model"):
+        add_labels(site.engine, embed)
+    with transaction(site.engine) as session:
+        session.execute(sa.update(Run).values(model=None))
         session.execute(sa.update(ClusterMembership).values(phrase_id=None, shares=None))
     with pytest.raises(InvalidInput, match="kept its guesses"):
         add_labels(site.engine, embed)
