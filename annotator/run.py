@@ -38,7 +38,8 @@ from store.states import RunKind, VersionStatus
 from store.tables import Run, TaxonomyVersion
 from store.taxonomies import get_frozen_version, get_version, list_categories, list_mappings
 
-TRUSTED_ORIGINS = ("reviewed", "cluster")  # a label that was merely nearest proves nothing
+# A label that was merely nearest proves nothing.
+TRUSTED_ORIGINS = ("reviewed", "spread", "guided", "cluster")
 SAMPLE_TRACES = 200
 LABELER = "labeler"
 CONSENSUS, SIDE_A, SIDE_B, ADJUDICATOR = "consensus", "annotator_a", "annotator_b", "adjudicator"
