@@ -48,12 +48,18 @@ def load_source(engine: "sa.Engine", name: str) -> Source:
         source, runs = _runs_of(session, name)
         steps: dict[int, list[ControlledStep]] = {}
         for run in runs:
-            for trace, rows in annotations.list_label_sets(session, run.id, source):
-                found = [ControlledStep(row.first, row.end, row.labels) for row in rows]
-                steps.setdefault(trace, found)
+            steps = list_steps(session, run.id, source) | steps
         if not steps:
             raise InvalidInput(f"expected a source of labels, got {name[:100]!r}; {_who(session)}")
     return Source(name, runs[0].parameters["version_id"], runs[0].model or "", steps)
+
+
+def list_steps(session: Session, run_id: int, source: str) -> dict[int, list[ControlledStep]]:
+    """The steps of every trace that a source labelled in a run."""
+    return {
+        trace: [ControlledStep(row.first, row.end, row.labels) for row in rows]
+        for trace, rows in annotations.list_label_sets(session, run_id, source)
+    }
 
 
 def _runs_of(session: Session, name: str) -> "tuple[str, list[Run]]":
