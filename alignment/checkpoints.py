@@ -46,7 +46,8 @@ def write_checkpoint(
 ) -> None:
     """Write adapter (or model), tokenizer and state beside `folder`, then put them in its place.
 
-    `weights` stand for the model's own where the model holds only a part of them. A run that is killed on the way leaves an earlier checkpoint as it was.
+    `weights` stand for the model's own where the model holds only a part of them. A run that is
+    killed on the way leaves an earlier checkpoint as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -106,7 +107,9 @@ def read_progress(folder: Path, moving: Moving, fingerprint: str) -> Progress | 
         steps = tuple(StepMetrics(**step) for step in document["steps"])
         same, mean = document["fingerprint"] == fingerprint, float(document["moving_mean"])
     except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is broken ({error}); delete {folder} to begin anew.") from error
+        raise TrainingError(
+            f"{path} is broken ({error}); delete {folder} to begin anew."
+        ) from error
     if not same:
         raise TrainingError(
             f"{folder} belongs to a run with other settings, rows, weights or processes: "
@@ -142,7 +145,9 @@ def _restore(folder: Path, moving: Moving) -> None:
                 parameter.copy_(state["weights"][name])
         moving.optimizer.load_state_dict(state["optimizer"])
     except (OSError, KeyError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{folder} cannot be read ({error}); delete it to begin anew.") from error
+        raise TrainingError(
+            f"{folder} cannot be read ({error}); delete it to begin anew."
+        ) from error
     torch.set_rng_state(state["random"])
     if state["random_gpu"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["random_gpu"])

@@ -57,7 +57,7 @@ def token_logprobs(
     states, targets = hidden[:, :-1][wanted], input_ids[:, 1:][wanted]
     head = model.get_output_embeddings()
     if _is_frozen_linear(head):
-        picked = _FrozenHead.apply(states, head.weight, targets, chunk_tokens)
+        picked = _FrozenHead.apply(states, head.weight, targets, chunk_tokens)  # type: ignore[no-untyped-call]
     else:
         picked = _recomputed(head, states, targets, chunk_tokens)
     shifted = torch.zeros(wanted.shape, dtype=torch.float32, device=picked.device)
@@ -113,7 +113,7 @@ class _FrozenHead(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (slopes,) = ctx.saved_tensors
         return slopes * gradient[:, None].to(slopes.dtype), None, None, None
 

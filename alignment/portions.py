@@ -33,11 +33,13 @@ def cut_portions(
     once; the padding is what lengths differ by inside a forward.
     """
     ordered = sorted(set(items), key=lambda item: (-length(item), item))
+    if not ordered:
+        return []
     shares = [ordered[number::processes] for number in range(processes)]
-    cuts = [_cut(share, length, budget_tokens) for share in shares]
-    idle = Portion((ordered[-1],), idle=True)  # the shortest there is
-    most = max(map(len, cuts))
-    return [*cuts[rank], *[idle] * (most - len(cuts[rank]))]
+    cuts: list[list[Portion[T]]] = [_cut(share, length, budget_tokens) for share in shares]
+    idle = Portion[T]((ordered[-1],), idle=True)  # the shortest there is
+    missing = max(map(len, cuts)) - len(cuts[rank])
+    return cuts[rank] + [idle] * missing
 
 
 def _cut(items: list[T], length: Callable[[T], int], budget_tokens: int) -> list[Portion[T]]:
@@ -46,7 +48,9 @@ def _cut(items: list[T], length: Callable[[T], int], budget_tokens: int) -> list
     for item in items:
         longest = length(current[0]) if current else length(item)
         if current and longest * (len(current) + 1) > budget_tokens:
-            portions.append(Portion(tuple(current)))
+            portions.append(Portion[T](tuple(current)))
             current = []
         current.append(item)
-    return [*portions, Portion(tuple(current))] if current else portions
+    if current:
+        portions.append(Portion[T](tuple(current)))
+    return portions

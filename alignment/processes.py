@@ -130,3 +130,10 @@ def check_trackers(names: Sequence[str]) -> None:
             raise TrainingError(f"{name!r} is no tracker; known are {', '.join(known)}.")
         if name in missing:
             raise TrainingError(f"The tracker {name!r} is not installed: pip install {name}.")
+
+
+def is_main_process(device: str) -> bool:
+    """Say whether this is the process that speaks to the store, before training begins."""
+    from accelerate import PartialState
+
+    return bool(PartialState(cpu=device == "cpu").is_main_process)

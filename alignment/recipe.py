@@ -184,6 +184,10 @@ def _check_ranges(config: TrainingConfig) -> None:
     for name in ("warmup_share", "z0_decay"):
         if not 0 <= getattr(config, name) < 1:
             raise TrainingError(f"{name} must be in [0, 1); got {getattr(config, name)!r}.")
+    _check_words(config)
+
+
+def _check_words(config: TrainingConfig) -> None:
     for name, words in (("loss", LOSSES), ("tuning", TUNINGS), ("dtype", DTYPES)):
         if getattr(config, name) not in words:
             raise TrainingError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alignment.batches import MicroBatch, TokenBatch, collate, mismatched_example
-from alignment.portions import Portion, cut_portions
+from alignment.portions import cut_portions
 from alignment.processes import Processes
 from alignment.tokens import TokenizedExample
 
@@ -115,14 +115,14 @@ def score_reference(
     pairs = {pair for micro in micros for pair in micro.pairs} - cache.pair_sums.keys()
     rank, count, total, done = processes.rank, processes.count, len(indices) + len(pairs), 0
     with torch.no_grad():
-        for part in _portions(indices, data.length, budget_tokens, rank, count):
+        for part in cut_portions(indices, data.length, budget_tokens, rank, count):
             scored = score(data.batch(part.items)).float().cpu().numpy()
             for row, index in zip(scored, part.items, strict=True):
                 start = len(data.examples[index].prompt_ids)
                 cache.tokens[index] = row[start : data.length(index)].copy()
             done += 0 if part.idle else len(part.items)
             on_progress(min(done * count, total), total)
-        for group in _portions(pairs, data.pair_length, budget_tokens, rank, count):
+        for group in cut_portions(pairs, data.pair_length, budget_tokens, rank, count):
             sums = score(data.pair_batch(group.items)).float().sum(dim=-1).cpu()
             cache.pair_sums.update(zip(group.items, sums.tolist(), strict=True))
             done += 0 if group.idle else len(group.items)
@@ -158,24 +158,15 @@ def write_cache(folder: Path, key: str, cache: ReferenceCache) -> None:
                 file,
                 indices=np.array(indices, np.int64),
                 lengths=np.array([len(cache.tokens[i]) for i in indices], np.int64),
-                values=np.concatenate([np.zeros(0, np.float32), *(cache.tokens[i] for i in indices)]),
+                values=np.concatenate(
+                    [np.zeros(0, np.float32), *(cache.tokens[i] for i in indices)]
+                ),
                 pairs=np.array(pairs, np.int64).reshape(-1, 2),
                 sums=np.array([cache.pair_sums[pair] for pair in pairs], np.float64),
             )
         Path(name).replace(folder / f"{key}.npz")
     finally:
         Path(name).unlink(missing_ok=True)
-
-
-def _portions(
-    items: Iterable[int] | Iterable[Pair],
-    length: Callable[..., int],
-    budget_tokens: int,
-    rank: int,
-    count: int,
-) -> list[Portion]:
-    found = list(items)
-    return cut_portions(found, length, budget_tokens, rank, count) if found else []
 
 
 def _empty() -> ReferenceCache:

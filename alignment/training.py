@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 CHECKPOINT, PROGRESS, REFERENCE = "checkpoint", "progress", "reference"
-# Padded tokens of one forward where the config leaves it open: a processor gains nothing from
-# sequences side by side and loses the padding; a GPU needs enough of them to be busy.
-FORWARD_TOKENS = {"cpu": 1, "cuda": 4096}
+# Padded tokens of one forward where the config leaves it open: a processor gains little from long
+# sequences side by side and loses by padding; a GPU needs enough of them to be busy.
+FORWARD_TOKENS = {"cpu": 512, "cuda": 4096}
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,7 @@ def _reference_key(policy: Policy, weights_hash: str) -> str:
 def _fold(
     trainer: Trainer, ready: Prepared, cache: Path, known_as: str, report: OnProgress
 ) -> Fold:
-    return _cached_fold(
-        trainer, trainer.data(ready.examples), ready.steps, cache, known_as, report
-    )
+    return _cached_fold(trainer, trainer.data(ready.examples), ready.steps, cache, known_as, report)
 
 
 def _held_back(trainer: Trainer, ready: Prepared, cache: Path, known_as: str) -> Fold | None:
