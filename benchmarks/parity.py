@@ -9,7 +9,7 @@ The same numbers are kept as a fixture for where TRL is not installed:
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,12 +147,16 @@ def trls(policy_folder: Path, case: Case, rows: Sequence[TokenizedExample]) -> F
 
 @contextmanager
 def trl_trainer(
-    policy_folder: Path, rows: Sequence[TokenizedExample], loss: str = "kto", rank: int = 32,
+    policy_folder: Path,
+    rows: Sequence[TokenizedExample],
+    loss: str = "kto",
+    rank: int = 32,
+    around_precompute: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda compute: compute,
     **settings: Any,
-) -> Iterator[Any]:  # fmt: skip
+) -> Iterator[Any]:
     """TRL's KTO trainer on rows that are tokens already, without its own template and cuts.
 
-    Its text columns are emptied of everything but what makes its tokenizer write the same ids.
+    `around_precompute` may wrap what it does to precompute its reference, to time it.
     """
     from datasets import Dataset
     from peft import LoraConfig
@@ -160,7 +164,9 @@ def trl_trainer(
     from trl import KTOConfig, KTOTrainer
 
     class OnTokens(KTOTrainer):  # type: ignore[misc]
-        def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, name: str) -> Any:
+        def _prepare_dataset(
+            self, dataset: Any, processing_class: Any, args: Any, name: str
+        ) -> Any:
             if not self.calculate_KL:
                 return dataset
 
@@ -170,6 +176,9 @@ def trl_trainer(
 
             size = args.per_device_train_batch_size
             return dataset.map(paired, batched=True, batch_size=size)
+
+        def _precompute_ref_logps(self, *arguments: Any) -> Any:
+            return around_precompute(super()._precompute_ref_logps)(*arguments)
 
     table = Dataset.from_list([
         {"prompt": "", "completion": "", "prompt_ids": row.prompt_ids.tolist(),

@@ -1,0 +1,143 @@
+"""Training against TRL's, step for step in turn, on the same rows, policy and settings.
+
+Both train LoRA r = 32 in float32 without gradient checkpointing. TRL gets the rows as tokens, in
+the order in which ours meets them in its first epoch, and is timed at its training step and the
+optimizer's alone, without the loop of its trainer around them; ours is timed whole.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alignment.batches import group_steps, plan_batches
+from alignment.logprobs import Scorer
+from alignment.policy import Policy, load_policy, policy_hash, prepare_tuning
+from alignment.processes import open_processes
+from alignment.recipe import TrainingConfig
+from alignment.reference import ReferenceCache, write_cache
+from alignment.rows import read_export
+from alignment.tokens import TokenizedExample, open_encoder, tokenize_rows
+from alignment.trainer import Trainer
+from alignment.training import FORWARD_TOKENS
+from benchmarks.parity import trl_trainer
+
+RATE = 5e-6
+
+
+@dataclass
+class Arm:
+    """One side's steps as calls, what came before them, and how long each took. Units: seconds."""
+
+    take_step: Callable[[], object]
+    before_s: float = 0.0
+    steps_s: list[float] = field(default_factory=list)
+
+    def step(self) -> float:
+        """Take a step and keep its time."""
+        began = time.perf_counter()
+        self.take_step()
+        self.steps_s.append(time.perf_counter() - began)
+        return self.steps_s[-1]
+
+    @property
+    def whole_s(self) -> float:
+        """All of it, what came before included."""
+        return self.before_s + sum(self.steps_s)
+
+
+def tokenized(export: Path, policy: Path, max_tokens: int, count: int) -> list[TokenizedExample]:
+    """The first rows that fit into so many tokens, thinned where they have to be."""
+    from transformers import AutoTokenizer
+
+    encoder = open_encoder(AutoTokenizer.from_pretrained(str(policy)))
+    found = tokenize_rows(read_export(export).rows, encoder, max_tokens).examples
+    if len(found) < count:
+        raise SystemExit(f"expected {count} rows of at most {max_tokens} tokens, got {len(found)}")
+    return list(found[:count])
+
+
+def our_trainer(
+    policy: Path, examples: Sequence[TokenizedExample], batch: int, epochs: int
+) -> tuple[Trainer, list[Any]]:
+    """A trainer as training sets it up, and the steps that it is to take."""
+    config = TrainingConfig(
+        policy=str(policy), device="cpu", batch_size=batch, accumulation=1, epochs=epochs,
+        learning_rate=RATE, warmup_share=0.0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    loaded = load_policy(policy, device="cpu")
+    model = prepare_tuning(loaded.model, config.tuning, config.lora_r)
+    tuned = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
+    processes = open_processes("cpu", (), policy, {})
+    trainer = Trainer(tuned, Scorer(model, chunked=True), config, processes, FORWARD_TOKENS["cpu"])
+    keys = [example.question_key for example in examples]
+    return trainer, group_steps(plan_batches(keys, batch, epochs, 0), 1)
+
+
+def our_arm(
+    policy: Path, examples: Sequence[TokenizedExample], batch: int, epochs: int, cache: Path
+) -> Arm:
+    """Our side: the reference is scored and written before the first step."""
+    trainer, steps = our_trainer(policy, examples, batch, epochs)
+    began = time.perf_counter()
+    policy_hash(trainer.policy)
+    data = trainer.data(examples)
+    fold = trainer.fold(data, steps, ReferenceCache({}, {}))
+    write_cache(cache, data.content_hash(), fold.reference)
+    before_s = time.perf_counter() - began
+    taken: Iterator[Any] = trainer.steps(fold, steps, (), lambda: None)
+    return Arm(lambda: next(taken), before_s)
+
+
+def trl_arm(
+    stack: ExitStack,
+    policy: Path,
+    examples: Sequence[TokenizedExample],
+    batch: int,
+    precompute: bool,
+) -> Arm:
+    """TRL's side, its reference precomputed or not; the rows go round in their order."""
+    before_s = 0.0
+
+    class Timed:
+        """Times what TRL does to precompute, and nothing else of its set-up."""
+
+        def __call__(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+            def timed(*arguments: Any, **named: Any) -> Any:
+                nonlocal before_s
+                began = time.perf_counter()
+                try:
+                    return compute(*arguments, **named)
+                finally:
+                    before_s += time.perf_counter() - began
+
+            return timed
+
+    trainer = stack.enter_context(
+        trl_trainer(
+            policy, examples, per_device_train_batch_size=batch, learning_rate=RATE,
+            precompute_ref_log_probs=precompute, around_precompute=Timed(),
+        )
+    )  # fmt: skip
+    trainer.create_optimizer()
+    trainer.model.train()
+    batches = _round(trainer)
+    parameters = [p for p in trainer.model.parameters() if p.requires_grad]
+
+    def step() -> None:
+        trainer.training_step(trainer.model, next(batches))
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        trainer.optimizer.step()
+        trainer.optimizer.zero_grad()
+
+    return Arm(step, before_s)
+
+
+def _round(trainer: Any) -> Iterator[Any]:
+    while True:
+        yield from trainer.get_train_dataloader()
