@@ -44,17 +44,18 @@ def parity(options: argparse.Namespace, folder: Path) -> Found:
 
 def epochs(options: argparse.Namespace, folder: Path) -> Found:
     """Three arms that take their steps in turn; TRL without its reference takes one epoch's."""
-    from benchmarks.contest import our_arm, our_trainer, tokenized, trl_arm
+    from benchmarks.contest import CLOCKS, our_arm, our_trainer, tokenized, trl_arm
     from benchmarks.policies import write_real_export
 
     export = write_real_export(folder / "export", options.data, 174)
     rows = tokenized(export, options.policy, options.max_tokens, options.rows)
     _, steps = our_trainer(options.policy, rows, options.batch, 1)
     theirs = [rows[i] for step in steps for micro in step for i in micro.examples]
-    mine = our_arm(options.policy, rows, options.batch, options.epochs, folder / "reference")
+    clock, cache = CLOCKS[options.clock], folder / "reference"
+    mine = our_arm(options.policy, rows, options.batch, options.epochs, cache, clock)
     with ExitStack() as stack:
-        cached = trl_arm(stack, options.policy, theirs, options.batch, precompute=True)
-        plain = trl_arm(stack, options.policy, theirs, options.batch, precompute=False)
+        cached = trl_arm(stack, options.policy, theirs, options.batch, True, clock)
+        plain = trl_arm(stack, options.policy, theirs, options.batch, False, clock)
         for number in range(len(steps) * options.epochs):
             turns = [mine, cached, *([plain] if number < len(steps) else [])]
             for arm in turns if number % 2 else reversed(turns):
@@ -69,7 +70,7 @@ def epochs(options: argparse.Namespace, folder: Path) -> Found:
         "epoch_wall_vs_trl_precomputed": mine.whole_s / cached.whole_s,
     }, {
         "rows": len(rows), "batch": options.batch, "epochs": options.epochs,
-        "max_tokens": options.max_tokens,
+        "max_tokens": options.max_tokens, "clock": options.clock,
         "mean_tokens": statistics.mean(row.length_tokens for row in rows),
         "median_step_s": {"ours": statistics.median(mine.steps_s),
                           "trl": statistics.median(plain.steps_s),
@@ -182,6 +183,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
+                        help="cpu: processor time, where others use the machine")  # fmt: skip
     parser.add_argument("--traces", type=int, default=64)
     parser.add_argument("--side", choices=("ours", "trl"), help=argparse.SUPPRESS)
     parser.add_argument("--export", type=Path, help=argparse.SUPPRESS)

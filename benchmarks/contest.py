@@ -27,6 +27,8 @@ from alignment.training import FORWARD_TOKENS
 from benchmarks.parity import trl_trainer
 
 RATE = 5e-6
+Clock = Callable[[], float]
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 @dataclass
@@ -34,14 +36,15 @@ class Arm:
     """One side's steps as calls, what came before them, and how long each took. Units: seconds."""
 
     take_step: Callable[[], object]
+    clock: Clock
     before_s: float = 0.0
     steps_s: list[float] = field(default_factory=list)
 
     def step(self) -> float:
         """Take a step and keep its time."""
-        began = time.perf_counter()
+        began = self.clock()
         self.take_step()
-        self.steps_s.append(time.perf_counter() - began)
+        self.steps_s.append(self.clock() - began)
         return self.steps_s[-1]
 
     @property
@@ -80,18 +83,23 @@ def our_trainer(
 
 
 def our_arm(
-    policy: Path, examples: Sequence[TokenizedExample], batch: int, epochs: int, cache: Path
+    policy: Path,
+    examples: Sequence[TokenizedExample],
+    batch: int,
+    epochs: int,
+    cache: Path,
+    clock: Clock = time.perf_counter,
 ) -> Arm:
     """Our side: the reference is scored and written before the first step."""
     trainer, steps = our_trainer(policy, examples, batch, epochs)
-    began = time.perf_counter()
+    began = clock()
     policy_hash(trainer.policy)
     data = trainer.data(examples)
     fold = trainer.fold(data, steps, ReferenceCache({}, {}))
     write_cache(cache, data.content_hash(), fold.reference)
-    before_s = time.perf_counter() - began
+    before_s = clock() - began
     taken: Iterator[Any] = trainer.steps(fold, steps, (), lambda: None)
-    return Arm(lambda: next(taken), before_s)
+    return Arm(lambda: next(taken), clock, before_s)
 
 
 def trl_arm(
@@ -100,28 +108,25 @@ def trl_arm(
     examples: Sequence[TokenizedExample],
     batch: int,
     precompute: bool,
+    clock: Clock = time.perf_counter,
 ) -> Arm:
     """TRL's side, its reference precomputed or not; the rows go round in their order."""
     before_s = 0.0
 
-    class Timed:
-        """Times what TRL does to precompute, and nothing else of its set-up."""
+    def timed(compute: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            nonlocal before_s
+            began = clock()
+            found = compute(*arguments)
+            before_s += clock() - began
+            return found
 
-        def __call__(self, compute: Callable[..., Any]) -> Callable[..., Any]:
-            def timed(*arguments: Any, **named: Any) -> Any:
-                nonlocal before_s
-                began = time.perf_counter()
-                try:
-                    return compute(*arguments, **named)
-                finally:
-                    before_s += time.perf_counter() - began
-
-            return timed
+        return run
 
     trainer = stack.enter_context(
         trl_trainer(
             policy, examples, per_device_train_batch_size=batch, learning_rate=RATE,
-            precompute_ref_log_probs=precompute, around_precompute=Timed(),
+            precompute_ref_log_probs=precompute, around_precompute=timed,
         )
     )  # fmt: skip
     trainer.create_optimizer()
@@ -135,7 +140,7 @@ def trl_arm(
         trainer.optimizer.step()
         trainer.optimizer.zero_grad()
 
-    return Arm(step, before_s)
+    return Arm(step, clock, before_s)
 
 
 def _round(trainer: Any) -> Iterator[Any]:

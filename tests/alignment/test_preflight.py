@@ -58,5 +58,5 @@ def test_a_policy_that_is_none_and_a_loss_without_pairs_are_refused(
         check_training(export, replace(config, policy=str(tmp_path / "hollow")))
     with pytest.raises(PolicyError, match="does not exist"):
         check_training(export, replace(config, policy="./nowhere"))
-    with pytest.raises(PolicyError, match="bitsandbytes|CUDA"):
+    with pytest.raises(PolicyError, match=r"bitsandbytes|CUDA"):
         check_training(export, replace(config, tuning="qlora"))
