@@ -48,7 +48,8 @@ IMPURE = {
 TORCH = {
     "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",
     "alignment/losses", "alignment/policy", "alignment/reference", "alignment/tiny",
-    "alignment/trainer", "alignment/training",
+    "alignment/trainer", "alignment/training", "alignment/processes", "alignment/checkpoints",
+    "alignment/outcomes", "alignment/preflight",
 }  # fmt: skip
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
