@@ -9,6 +9,7 @@ from store.tables import Run, TaxonomyVersion
 from taxonomy.contents import VersionDiff
 from taxonomy.curation import CategoryView, Group, LabelView
 from taxonomy.priority import Lane, Waiting
+from taxonomy.prospects import LabelQuestion
 from webapp.history import EventLine
 from webapp.permissions import Action
 from webapp.queries.examples import Example
@@ -128,6 +129,7 @@ class QueuePage(Page):
     rows: Sequence[Waiting]
     found: int
     flagged: Sequence[Group]
+    doubtful: Sequence[tuple[LabelView, LabelQuestion]]
     words: str
     notice: EventLine | None
 

@@ -9,7 +9,14 @@ from sqlmodel import Session, col
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
+from taxonomy.curation import (
+    CategoryView,
+    Group,
+    LabelView,
+    Progress,
+    ReviewState,
+    get_review_state,
+)
 from taxonomy.priority import Waiting, line_up
 from webapp.colours import macro_classes
 
@@ -20,6 +27,7 @@ CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED
 class Review:
     """A version at one revision."""
 
+    state: ReviewState
     version_id: int
     name: str
     status: VersionStatus
@@ -76,8 +84,9 @@ def read_review(session: Session, version_id: int) -> Review:
     Raises:
         NotFound: there is no such version.
     """
-    state = get_review_state(session, version_id)
+    state = get_review_state(session, version_id, exact=False)
     return Review(
+        state=state,
         version_id=version_id,
         name=state.version_name,
         status=state.status,
@@ -90,7 +99,7 @@ def read_review(session: Session, version_id: int) -> Review:
         by_key={category.key: category for category in state.categories},
         noise=state.noise,
         progress=state.progress,
-        waiting=line_up(state.groups),
+        waiting=line_up(state.groups, state.gains),
         colours=macro_classes(category.macro_strategy for category in state.categories),
         undoable=frozenset(event.id for event in state.undoable),
         redoable=frozenset(event.id for event in state.redoable),

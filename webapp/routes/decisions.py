@@ -50,8 +50,9 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
 def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = False) -> Response:
     """On to the next cluster, or to the same one; to the list where that one is no more."""
     with reading(visit.engine) as session:
-        groups = get_review_state(session, version_id).groups
-    following = next_waiting(line_up(groups), anchor) if advance else None
+        state = get_review_state(session, version_id, exact=False)
+    groups = state.groups
+    following = next_waiting(line_up(groups, state.gains), anchor) if advance else None
     if following is not None:
         anchor = following.anchor
     place = f"clusters/{anchor}" if any(group.anchor == anchor for group in groups) else "clusters"
