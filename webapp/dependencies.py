@@ -17,7 +17,7 @@ from store.people import SignedIn
 from store.tables import Person
 from webapp import forgery
 from webapp.forms import Form, read_form
-from webapp.pages import Page, Shell
+from webapp.pages.frame import Page, Shell
 from webapp.permissions import PUBLIC, Action, may
 from webapp.rendering import render
 from webapp.reviews import Review, read_review

@@ -18,7 +18,7 @@ from webapp.dependencies import NotSignedIn, Visit
 from webapp.forms import Form
 from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
-from webapp.pages import FailurePage, Resend
+from webapp.pages.frame import FailurePage, Resend
 from webapp.rendering import words
 
 log = logging.getLogger("mralign.webapp")

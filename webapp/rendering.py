@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from webapp.headers import IMAGE_SECURITY_POLICY
-from webapp.pages import Page, Shell
+from webapp.pages.frame import Page, Shell
 from webapp.permissions import Action
 
 STATIC = files("webapp") / "static"

@@ -10,7 +10,7 @@ from store.errors import InvalidInput
 from taxonomy.curation import Assign
 from taxonomy.priority import lay_lanes
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import BoardLane, BoardPage
+from webapp.pages.review import BoardLane, BoardPage
 from webapp.permissions import Action
 from webapp.reviews import Review
 from webapp.routes.clusters import Done, notice_of

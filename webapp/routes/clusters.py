@@ -13,7 +13,7 @@ from taxonomy.curation import Group
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.history import EventLine, find_line, list_lines, list_numbered
-from webapp.pages import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
+from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
 from webapp.permissions import Action
 from webapp.queries.examples import Example, list_examples
 from webapp.reviews import Review

@@ -6,7 +6,8 @@ from starlette.responses import Response
 from store.engine import reading
 from webapp.dependencies import Visiting, allows
 from webapp.keymap import KEYS
-from webapp.pages import KeysPage, OverviewPage, Stage
+from webapp.pages.frame import KeysPage
+from webapp.pages.records import OverviewPage, Stage
 from webapp.permissions import Action
 from webapp.queries.counts import Counts, count_stages
 from webapp.reviews import Review, find_current_version

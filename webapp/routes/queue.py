@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from store.engine import reading
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import QueuePage
+from webapp.pages.review import QueuePage
 from webapp.permissions import Action
 from webapp.routes.clusters import PAGE_ROWS, Done, Words, notice_of
 from webapp.sorting import holds

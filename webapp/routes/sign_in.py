@@ -15,7 +15,7 @@ from store.states import Role
 from store.tables import Person
 from webapp.dependencies import SESSION_COOKIE, Visit, Visiting, allows
 from webapp.limits import AttemptLimit
-from webapp.pages import SignInPage
+from webapp.pages.frame import SignInPage
 from webapp.permissions import Action
 
 router = APIRouter()

@@ -16,7 +16,7 @@ from store.tables import Person, TaxonomyVersion
 from taxonomy import versions
 from taxonomy.curation import AddCategory, CategoryView, EditCategory, RetireCategory
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.pages import DiffPage, Step, VocabularyPage
+from webapp.pages.vocabulary import DiffPage, Step, VocabularyPage
 from webapp.permissions import Action
 from webapp.routes.clusters import Done, notice_of
 from webapp.routes.decisions import take
