@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 1_000
 MAX_NAME_CHARACTERS = 100
+NO_PASSWORD = "!"  # instead of a hash: somebody who has not chosen a password yet
 SIGN_IN_LASTS = timedelta(days=7)
 
 
@@ -77,8 +78,11 @@ def hash_password(password: str) -> str:
 def check_password(password: str, password_hash: str | None) -> bool:
     """Whether the password fits; without a hash it takes as long and is False.
 
-    A name that nobody has must not be told from a wrong password by the time it takes.
+    A name that nobody has, and somebody who has not chosen a password yet, must not be told from
+    a wrong password by the time it takes.
     """
+    if password_hash is not None and password_hash.startswith(NO_PASSWORD):
+        password_hash = None
     if len(password) > MAX_PASSWORD_CHARACTERS:
         return False
     fits = _hasher().verify(password, password_hash or _nobodys_hash())

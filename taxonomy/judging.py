@@ -1,4 +1,4 @@
-"""Blind review: verdicts that become decisions once enough people agree, and what they differ on."""
+"""Blind review: verdicts become decisions once enough people agree; else they are disputes."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,6 +1,6 @@
 """The frame round every page, and the pages that belong to no screen of the work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ class Shell:
     path: str
     viewer: SignedIn | None
     may: Callable[[Action], bool]
+    keys: Mapping[str, str]  # the key of each deed, by its name
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,3 @@ class FailurePage(Page):
     message: str
     changes: Sequence[EventLine]
     resend: Resend | None
-
-
-@dataclass(frozen=True)
-class KeysPage(Page):
-    """The keys that the pages know."""
-
-    template: ClassVar[str] = "keys.html"
-    keys: Sequence[tuple[str, Sequence[tuple[str, str]]]]

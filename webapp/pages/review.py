@@ -8,7 +8,8 @@ from taxonomy.curation import CategoryView, Group, LabelView
 from taxonomy.priority import Lane, Waiting
 from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.queries.examples import Example
+from webapp.proposals import Division
+from webapp.queries.examples import Examples
 from webapp.reviews import Review
 
 
@@ -101,7 +102,9 @@ class ClusterPage(Page):
     hidden_labels: int
     choices: Sequence[Choice]
     others: Sequence[Group]
-    examples: Sequence[Example]
+    examples: Examples
+    names: Sequence[str]
+    division: Division
     comments: Sequence[EventLine]
     recent: Sequence[EventLine]
     earlier: Group | None
@@ -127,6 +130,7 @@ class HistoryPage(Page):
 
     template: ClassVar[str] = "history.html"
     review: Review
+    acts: Sequence[EventLine]
     lines: Sequence[EventLine]
     later: str
     notice: EventLine | None

@@ -7,6 +7,7 @@ from typing import ClassVar
 from store.tables import Run, TaxonomyVersion
 from taxonomy.contents import VersionDiff
 from taxonomy.curation import CategoryView
+from taxonomy.rows import Row
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.reviews import Review
@@ -39,6 +40,9 @@ class VocabularyPage(Page):
     versions: Sequence[TaxonomyVersion]
     life: Sequence[Step]
     macro_strategies: Mapping[str, Sequence[CategoryView]]
+    rows: Mapping[str, Row]
+    approvals: Mapping[int, EventLine]
+    hash_to_come: str  # what freezing would write down, once the version is approved
     unassigned_instances: int
     noise_instances: int
     compared_with: TaxonomyVersion | None

@@ -100,7 +100,8 @@ def _begin(visit: Visit, person: Person) -> str:
     with transaction(visit.engine) as session:
         if old:
             people.end_sign_in(session, old)
-        return people.begin_sign_in(session, person)
+        client = visit.request.headers.get("user-agent")
+        return people.begin_sign_in(session, person, client)
 
 
 def _set_cookie(response: Response, token: str, secure: bool) -> None:
