@@ -93,6 +93,7 @@ def test_a_session_is_ended_from_outside_by_its_person_or_a_curator(sign_in: Sig
     }
     own, other = number[True], number[False]
     assert rhea.post("/account/sessions/end", {"session": other}).status_code == 404
+    elsewhere.client.cookies.clear()
     elsewhere.client.cookies.set("mralign_session", other)
     assert elsewhere.get("/", follow_redirects=False).status_code == 303
     ada.post("/account/sessions/end", {"session": other})
