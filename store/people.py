@@ -15,8 +15,9 @@ from sqlmodel import Session, col, select
 from store import audit
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
+from store.review_tables import PersonSetting
 from store.states import Role
-from store.tables import Person, PersonSetting, SignIn
+from store.tables import Person, SignIn
 
 if TYPE_CHECKING:
     from pwdlib import PasswordHash

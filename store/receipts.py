@@ -2,7 +2,8 @@
 
 from sqlmodel import Session
 
-from store.tables import Person, Receipt
+from store.review_tables import Receipt
+from store.tables import Person
 
 
 def find_receipt(session: Session, person: Person, key: str, content_hash: str) -> int | None:

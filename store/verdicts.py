@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 from store import audit
 from store.errors import InvalidInput
 from store.metadata import utc_now
-from store.tables import Person, ReviewSetting, TaxonomyVersion, Verdict
+from store.review_tables import ReviewSetting, Verdict
+from store.tables import Person, TaxonomyVersion
 
 MAX_OVERLAP = 9
 MAX_GUIDELINES = 20_000

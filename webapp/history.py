@@ -10,7 +10,8 @@ from sqlmodel import Session, col
 
 from store import verdicts
 from store.people import SignedIn
-from store.tables import Person, ReviewEvent, Verdict
+from store.review_tables import Verdict
+from store.tables import Person, ReviewEvent
 from taxonomy.decisions import REMARKS
 
 EVENTS_SHOWN = 100

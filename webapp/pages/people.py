@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from store.audit import Sought
-from store.tables import ApiToken, AuditEntry, Person
+from store.review_tables import ApiToken
+from store.tables import AuditEntry, Person
 from webapp.keymap import Binding
 from webapp.pages.frame import Page
 

@@ -18,10 +18,9 @@ from store.tables import (
 
 EXAMPLES_SHOWN = 5
 EDGE_SHOWN = 3
-EDGE_LABELS = 6
+ROWS_A_SEGMENT = 8  # several rows are of one trace, of which one segment is shown
 LABELS_SEARCHED = 2_000  # a database takes so many in one question
 EXAMPLE_CHARACTERS = 600
-LABELS_CONSIDERED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,44 @@ def list_examples(
     session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
 ) -> Examples:
     """Segments that carry the labels nearest the centre, and those that carry the farthest."""
-    near = _segments(session, cluster_run_id, label_run_id, open_label_ids[:LABELS_CONSIDERED])
-    nearest = _one_a_trace(near)[:EXAMPLES_SHOWN]
-    farthest = _farthest(session, cluster_run_id, open_label_ids)
-    far = _segments(session, cluster_run_id, label_run_id, farthest, edge=True)
+    near = _by_distance(session, cluster_run_id, open_label_ids[:LABELS_SEARCHED])
+    far = near[: len(near) // 2 : -1]
+    found = [
+        _one_a_trace(
+            _segments(session, (cluster_run_id, label_run_id), _enough(labels, at_most), edge)
+        )
+        for labels, at_most, edge in (
+            (near, ROWS_A_SEGMENT * EXAMPLES_SHOWN, False),
+            (far, ROWS_A_SEGMENT * EDGE_SHOWN, True),
+        )
+    ]
+    nearest = found[0][:EXAMPLES_SHOWN]
     shown = {(one.trace_id, one.position) for one in nearest}
-    edge = [one for one in _one_a_trace(far) if (one.trace_id, one.position) not in shown]
+    edge = [one for one in found[1] if (one.trace_id, one.position) not in shown]
     return Examples(nearest, edge[:EDGE_SHOWN])
+
+
+def _by_distance(session: Session, run_id: int, ids: Sequence[int]) -> list[tuple[int, int]]:
+    """The labels with their counts of instances, the nearest to the centre first."""
+    query = (
+        sa.select(col(ClusterMembership.open_label_id), col(ClusterMembership.instances))
+        .where(
+            col(ClusterMembership.run_id) == run_id, col(ClusterMembership.open_label_id).in_(ids)
+        )
+        .order_by(col(ClusterMembership.distance), col(ClusterMembership.open_label_id))
+    )
+    return list(session.execute(query).tuples())
+
+
+def _enough(labels: Sequence[tuple[int, int]], rows: int) -> list[int]:
+    """The first labels that have so many instances together: no more of them need be looked at."""
+    chosen: list[int] = []
+    for number, instances in labels:
+        if rows <= 0:
+            break
+        chosen.append(number)
+        rows -= instances
+    return chosen
 
 
 def _one_a_trace(rows: Sequence[Any]) -> list[Example]:
@@ -67,26 +97,8 @@ def _one_a_trace(rows: Sequence[Any]) -> list[Example]:
     return list(by_trace.values())
 
 
-def _farthest(session: Session, cluster_run_id: int, open_label_ids: Sequence[int]) -> list[int]:
-    """The labels that lie farthest from the centre, without those nearer to it than others."""
-    query = (
-        sa.select(col(ClusterMembership.open_label_id))
-        .where(
-            col(ClusterMembership.run_id) == cluster_run_id,
-            col(ClusterMembership.open_label_id).in_(open_label_ids[:LABELS_SEARCHED]),
-        )
-        .order_by(col(ClusterMembership.distance).desc(), col(ClusterMembership.open_label_id))
-    )
-    found = list(session.execute(query.limit(EDGE_LABELS)).scalars())
-    return found[: max(1, len(open_label_ids) // 2)]
-
-
 def _segments(
-    session: Session,
-    cluster_run_id: int,
-    label_run_id: int,
-    open_label_ids: Sequence[int],
-    edge: bool = False,
+    session: Session, runs: tuple[int, int], open_label_ids: Sequence[int], edge: bool
 ) -> Sequence[Any]:
     length = col(Segment.end) - col(Segment.start)
     text = sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, EXAMPLE_CHARACTERS)
@@ -94,7 +106,7 @@ def _segments(
         (length > EXAMPLE_CHARACTERS, text),
         else_=sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, length),
     )
-    chosen = _chosen(cluster_run_id, label_run_id, open_label_ids, edge)
+    chosen = _chosen(*runs, open_label_ids, edge)
     distance = chosen.c.distance.desc() if edge else chosen.c.distance
     query = (
         sa.select(
@@ -142,6 +154,6 @@ def _chosen(
             col(LabelInstance.confidence).desc(),
             col(LabelInstance.id),
         )
-        .limit(8 * EXAMPLES_SHOWN)
+        .limit(ROWS_A_SEGMENT * (EDGE_SHOWN if edge else EXAMPLES_SHOWN))
         .subquery()
     )
