@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from mralign.cluster_naming import name
+from mralign.cluster_stability import stability as stability_
 from mralign.database import open_database
 from mralign.terminal import progress, say, show_table
 from store.engine import reading
@@ -18,6 +20,14 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command("stability")(stability_)
+app.command("name")(name)
+EmbeddingModel = Annotated[
+    str | None,
+    typer.Option(
+        help="A sentence-transformers model, by folder or name; else MRALIGN_EMBEDDING_MODEL."
+    ),
+]
 STAGES = ("embedding", "clustering", "naming", "proposing", "mapping", "stability")
 
 
@@ -30,8 +40,9 @@ def run(
     method: Annotated[Method, typer.Option(help="OPTICS is what the paper had.")] = Method.HDBSCAN,
     min_count: Annotated[
         int | None,
-        typer.Option(min=1, help="Cluster labels of this count and more; 5 in the paper."),
+        typer.Option(min=1, help="Cluster labels of this count and more; 5 with OPTICS."),
     ] = None,
+    embedding_model: EmbeddingModel = None,
     stability: Annotated[
         bool, typer.Option("--stability", help="Also measure the agreement with the next seed.")
     ] = False,
@@ -44,7 +55,7 @@ def run(
     with progress("cluster") as advance:
         finished = run_clustering(
             engine,
-            cached_encoder(engine),
+            cached_encoder(engine, embedding_model),
             label_run_id=label_run,
             seed=seed,
             method=method,
@@ -53,12 +64,14 @@ def run(
             on_stage=lambda stage: advance(STAGES.index(stage), len(STAGES)),
         )
     say(f"run {finished.id}: {finished.message}")
+    say(f"silhouette {_figure(finished.metrics['silhouette'])} over the "
+        f"{finished.metrics['coverage']:.1%} of labels that are in a cluster")  # fmt: skip
     if stability:
         say(f"agreement with seed {seed + 1}: ARI {_figure(finished.metrics['seed_ari'])}")
 
 
 def _figure(value: float | None) -> str:
-    return "undefined (too few labels in clusters)" if value is None else f"{value:.3f}"
+    return "undefined (too few clusters)" if value is None else f"{value:.3f}"
 
 
 @app.command()

@@ -189,6 +189,19 @@ class Cluster(SQLModel, table=True):
     proposal_similarity: float | None = None
 
 
+class ClusterDescription(SQLModel, table=True):
+    """What is said of a cluster beside its name and definition, and who said it."""
+
+    __tablename__ = "cluster_description"
+    cluster_id: int = Field(primary_key=True, foreign_key="cluster.id")
+    named_by: str = Field(max_length=200)  # "offline", or the model
+    scope_note: str = ""
+    examples: list[str] = Field(default_factory=list, sa_column=json_column())
+    proposals: list[str] = Field(default_factory=list, sa_column=json_column())  # other names
+    sibling_id: int | None = Field(default=None, foreign_key="cluster.id")  # the nearest other one
+    difference: str = ""  # what sets the cluster apart from its sibling
+
+
 class ClusterMembership(SQLModel, table=True):
     """Where a cluster run put a label; no cluster is noise; x and y place it on the map."""
 

@@ -10,18 +10,18 @@ from taxonomy.assignment import Places, Proposal, cluster_centres, place, propos
 from taxonomy.clustering import Method, Numbers, Weights, cluster, number_by_size
 from taxonomy.embedding import Embed, Vectors, embed_texts
 from taxonomy.guidance import category_shares
-from taxonomy.inventory import InventoryLabel, default_min_count, label_text
+from taxonomy.inventory import PAPER_MIN_COUNT, InventoryLabel, default_min_count, label_text
 from taxonomy.naming import ClusterName, name_clusters
 from taxonomy.reduction import MAP_DIMENSIONS, Points, reduce
 from taxonomy.replay import CategoryText
-from taxonomy.stability import adjusted_rand_index
+from taxonomy.stability import adjusted_rand_index, silhouette
 
 Stage = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to cluster; without a count the inventory's size decides."""
+    """How to cluster; without a count it is the paper's for OPTICS, else the inventory decides."""
 
     method: Method = Method.HDBSCAN
     seed: int = 0
@@ -40,6 +40,7 @@ class Discovery:
     cohesions: list[float]
     proposals: list[Proposal]
     min_count: int
+    silhouette: float | None = None
 
 
 def discover(
@@ -62,7 +63,7 @@ def discover(
     on_stage("embedding")
     vectors = embed_texts([label_text(label) for label in labels], embed)
     on_stage("clustering")
-    least = default_min_count(labels) if settings.min_count is None else settings.min_count
+    least = _least_count(labels, settings)
     numbers, strengths = _cluster_frequent(labels, vectors, least, settings)
     on_stage("naming")
     centres = cluster_centres(vectors, numbers)
@@ -79,7 +80,14 @@ def discover(
         cohesions=[float(1 - places.distances[numbers == n].mean()) for n in range(len(centres))],
         proposals=proposals,
         min_count=least,
+        silhouette=silhouette(vectors, numbers),
     )
+
+
+def _least_count(labels: Sequence[InventoryLabel], settings: Settings) -> int:
+    if settings.min_count is not None:
+        return settings.min_count
+    return PAPER_MIN_COUNT if settings.method == Method.OPTICS else default_min_count(labels)
 
 
 def _proposals(

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Session
 
@@ -171,8 +172,13 @@ def _membership(
 
 
 def measure(labels: Sequence[InventoryLabel], found: Discovery) -> dict[str, float | None]:
-    """Counts of a discovery: labels, instances, clusters, noise, labels near a cluster."""
+    """Counts of a discovery: labels, instances, clusters, noise, labels near a cluster.
+
+    `coverage` is the share of labels that are clustered, of all that were to be: of those of the
+    least count and more. The silhouette speaks of these alone.
+    """
     outside = found.numbers < 0
+    tried = np.array([label.instances >= found.min_count for label in labels])
     near = outside & (found.places.nearest >= 0) & (found.places.distances <= NEAREST_LIMIT)
     return {
         "labels": len(labels),
@@ -181,6 +187,8 @@ def measure(labels: Sequence[InventoryLabel], found: Discovery) -> dict[str, flo
         "clusters": len(found.names),
         "outside": int(outside.sum()),
         "near": int(near.sum()),
+        "silhouette": found.silhouette,
+        "coverage": float((~outside[tried]).mean()) if tried.any() else 0.0,
         "proposed": sum(proposal.category is not None for proposal in found.proposals),
     }
 

@@ -53,8 +53,11 @@ def create_draft(
     preset: str | None = None,
     parent: str | int | None = None,
     person: Person | None = None,
+    categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
     """A new draft: categories from a preset, or everything decided so far from a frozen parent.
+
+    `categories` are texts from elsewhere, in the place of a preset's.
 
     Without a cluster run it takes the parent's; without either it has categories and no labels.
 
@@ -66,7 +69,7 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
-    categories = _starting(preset)
+    categories = _starting(preset) if categories is None else categories
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:

@@ -14,7 +14,20 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-    "taxonomy": {"run", "curation", "versions", "standing", "judging", "signing"},
+    "taxonomy": {
+        "run",
+        "curation",
+        "versions",
+        "standing",
+        "appraisal",
+        "carryover",
+        "change_notes",
+        "imported",
+        "checkup",
+        "naming_run",
+        "judging",
+        "signing",
+    },
     "alignment": {
         "run",
         "intake",
