@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mralign import handover
 from mralign.agreement import show_agreement
 from mralign.database import open_database
 from mralign.endpoint import (
@@ -22,6 +23,7 @@ from mralign.endpoint import (
     PriceOut,
     Resume,
     chosen_roles,
+    paid_by,
     rehearsal,
     show_forecasts,
     spending_cap,
@@ -48,6 +50,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+app.command("import")(handover.import_)
+app.command("export")(handover.export)
 
 PARTIAL_EXIT = 3
 SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model
@@ -94,7 +99,7 @@ def run(
     if dry_run:
         rehearse(engine, vocabulary, roles, cap, limit, resume)
         return
-    with watched("annotate", cap) as advance:
+    with watched("annotate", cap if roles else None) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, vocabulary, job)
@@ -135,6 +140,7 @@ def _run_models(
             vocabulary,
             model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
             prompt_hash=panel_prompt_hash(),
+            prepare=paid_by(a, b, judge),
             **job,
         )
 

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from store.tables import AuditEntry, Person
+from store.people_tables import AuditEntry
+from store.tables import Person
 
 COMMAND_LINE = "command line"
 

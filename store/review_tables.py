@@ -5,8 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from store.metadata import enum_column, json_column, time_column, utc_now
-from store.states import Role
+from store.metadata import time_column, utc_now
 
 
 class ReviewSetting(SQLModel, table=True):
@@ -52,36 +51,3 @@ class Receipt(SQLModel, table=True):
     content_hash: str = Field(max_length=64)  # of the form: another form with the number is new
     done: int  # the revision that it made; of a verdict, minus its act
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-
-
-class ResetToken(SQLModel, table=True):
-    """Lets a person choose a password, once and for a while; the row holds the token's sha256."""
-
-    __tablename__ = "reset_token"
-    token_hash: str = Field(primary_key=True, max_length=64)
-    person_id: int = Field(foreign_key="person.id", index=True)
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-    expires_at: datetime = Field(sa_column=time_column())
-    used_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
-
-
-class ApiToken(SQLModel, table=True):
-    """A program's way in, in the name of a person; the row holds the token's sha256."""
-
-    __tablename__ = "api_token"
-    id: int = Field(default=None, primary_key=True)
-    person_id: int = Field(foreign_key="person.id", index=True)
-    name: str = Field(max_length=100)
-    role: Role = Field(sa_column=enum_column(Role))  # never more than its person's own
-    token_hash: str = Field(max_length=64, unique=True)
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-    expires_at: datetime = Field(sa_column=time_column())
-    revoked_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
-
-
-class PersonSetting(SQLModel, table=True):
-    """What a person changed for themselves."""
-
-    __tablename__ = "person_setting"
-    person_id: int = Field(foreign_key="person.id", primary_key=True)
-    keys: dict[str, str] = Field(default_factory=dict, sa_column=json_column())

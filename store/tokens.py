@@ -10,7 +10,7 @@ from store import audit
 from store.errors import InvalidInput, NotFound
 from store.metadata import utc_now
 from store.people import SignedIn, clean_name, end_sign_ins, hash_token, lesser_role
-from store.review_tables import ApiToken, ResetToken
+from store.people_tables import ApiToken, ResetToken
 from store.states import Role
 from store.tables import Person
 

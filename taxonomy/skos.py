@@ -133,7 +133,8 @@ def _escaped(character: str) -> str:
 def write_json_ld(content: VersionContent, notes: Notes | None = None, base: str = BASE) -> str:
     """The version as JSON-LD, with its context inside, so that nothing has to be fetched."""
     links = ("hasTopConcept", "topConceptOf", "inScheme", "broader")
-    texts = ("prefLabel", "altLabel", "definition", "scopeNote", "example", "changeNote")
+    texts = ("prefLabel", "altLabel", "definition", "scopeNote", "example", "changeNote",
+             "editorialNote")  # fmt: skip
     context: dict[str, Any] = {
         "notation": f"{SKOS}notation",
         POSITION: f"{BASE}{POSITION}",

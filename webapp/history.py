@@ -182,6 +182,10 @@ def _remark(what: str, payload: Payload) -> str:
     return f"{what}: “{payload['text']}”" if payload["text"] else what
 
 
+def _recluster(payload: Payload) -> str:
+    return f"went over to the clusters of run {payload['to']}"
+
+
 def _retire(payload: Payload) -> str:
     into = payload["into"]
     return f"retired category {payload['key']}" + (f" into {into}" if into else "")
@@ -202,4 +206,5 @@ _WORDS: dict[str, Callable[[Payload], str]] = {
     "edit_category": lambda payload: f"edited category {payload['key']}",
     "retire_category": _retire,
     "approve_rows": _approve_rows,
+    "recluster": _recluster,
 }

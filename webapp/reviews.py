@@ -11,8 +11,16 @@ from store.people import SignedIn
 from store.states import VersionStatus
 from store.tables import ReviewEvent, Run, TaxonomyVersion
 from store.verdicts import Standing, get_rules, list_full, list_standing
-from taxonomy.curation import CategoryView, Group, LabelView, Progress, get_review_state
+from taxonomy.curation import (
+    CategoryView,
+    Group,
+    LabelView,
+    Progress,
+    ReviewState,
+    get_review_state,
+)
 from taxonomy.priority import Waiting, line_up
+from taxonomy.prospects import LabelQuestion
 from taxonomy.views import count_progress, majority
 from webapp.colours import macro_classes
 from webapp.permissions import Action, may
@@ -24,6 +32,7 @@ CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED
 class Review:
     """A version at one revision."""
 
+    state: ReviewState
     version_id: int
     name: str
     status: VersionStatus
@@ -47,6 +56,16 @@ class Review:
     def open(self) -> bool:
         """Whether decisions are still taken."""
         return self.status not in CLOSED
+
+    @property
+    def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
+        """Single labels to ask the visitor about; a blind one not about what they have judged."""
+        if not self.blind:
+            return self.state.doubtful
+        seen = {label.key: label for group in self.groups for label in group.labels}
+        seen |= {label.key: label for label in self.noise}
+        asked = ((seen[label.key], question) for label, question in self.state.doubtful)
+        return [(label, question) for label, question in asked if label.origin != "reviewed"]
 
     @property
     def reviewed(self) -> int:
@@ -82,9 +101,10 @@ def read_review(session: Session, version_id: int, viewer: SignedIn | None = Non
     Raises:
         NotFound: there is no such version.
     """
-    state = get_review_state(session, version_id)
+    state = get_review_state(session, version_id, exact=False)
     overlap = get_rules(session, version_id).overlap
     review = Review(
+        state=state,
         version_id=version_id,
         name=state.version_name,
         status=state.status,
@@ -109,7 +129,7 @@ def read_review(session: Session, version_id: int, viewer: SignedIn | None = Non
     return replace(
         review,
         by_anchor={group.anchor: group for group in review.groups},
-        waiting=line_up(review.groups),
+        waiting=line_up(review.groups, state.gains),
     )
 
 
