@@ -196,6 +196,7 @@ def get_content(session: Session, version: TaxonomyVersion) -> VersionContent:
             row.definition,
             row.scope_note,
             tuple(row.examples),
+            tuple(row.counter_examples or ()),
         )
         for row in rows
     )
@@ -215,7 +216,8 @@ def _write_categories(
 
 
 def _columns(text: CategoryText) -> dict[str, Any]:
-    return {**asdict(text), "examples": list(text.examples)}
+    lists = {"examples": list(text.examples), "counter_examples": list(text.counter_examples)}
+    return {**asdict(text), **lists}
 
 
 def _clean_name(session: Session, name: str) -> str:

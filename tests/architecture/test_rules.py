@@ -30,6 +30,8 @@ IMPURE = {
         "imported",
         "checkup",
         "naming_run",
+        "judging",
+        "signing",
     },
     "alignment": {
         "run",
