@@ -37,6 +37,11 @@ def find_config(given: Path | None = None) -> Path | None:
     return given or (Path(named).expanduser() if named else None)
 
 
+def find_embedding_model() -> str | None:
+    """The sentence-transformers model that MRALIGN_EMBEDDING_MODEL names, by folder or name."""
+    return os.environ.get("MRALIGN_EMBEDDING_MODEL") or None
+
+
 def find_secret(variable: str) -> SecretStr | None:
     """The key in an environment variable, for the client alone."""
     value = os.environ.get(variable)

@@ -75,7 +75,7 @@ def test_offline_annotation_says_that_its_annotators_are_not_independent(databas
     for text in ("annotator_a", "agreed", "merged", "adjudicated", "kappa_entailment", "framing",
                  "macro-strategies", "3 done", "not independent"):  # fmt: skip
         assert text in result.output
-    again = CliRunner().invoke(agreement_app, ["--source-a", "consensus"])
+    again = CliRunner().invoke(agreement_app, ["--between", "consensus"])
     assert again.exit_code == 0, again.output
     assert "consensus and annotator_b" in again.output and "not independent" in again.output
 
