@@ -6,10 +6,10 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store import audit
 from store.errors import Conflict, InvalidInput, NotFound
@@ -30,7 +30,7 @@ SIGN_IN_LASTS = timedelta(days=7)
 class SignedIn:
     """The person behind a cookie, and the token that this session's forms carry."""
 
-    person_id: int
+    id: int  # the person's
     name: str
     role: Role
     csrf_token: str
@@ -185,19 +185,27 @@ def begin_sign_in(session: Session, person: Person) -> str:
     return token
 
 
-def find_sign_in(session: Session, token: str) -> SignedIn | None:
+def find_sign_in(session: Session | sa.Connection, token: str) -> SignedIn | None:
     """Who holds this token, unless it expired, was ended, or its person is shut out."""
-    query = (
-        sa.select(Person.id, Person.name, Person.role, SignIn.csrf_token)  # type: ignore[call-overload]
-        .join(SignIn, col(SignIn.person_id) == col(Person.id))
+    held = {"token_hash": _token_hash(token), "now": utc_now()}
+    row = session.execute(_holder(), held).first()
+    return None if row is None else SignedIn(*row)
+
+
+@cache
+def _holder() -> sa.Select[Any]:
+    """Every request asks this, so that the statement is made once."""
+    person, sign_in = (SQLModel.metadata.tables[name] for name in ("person", "sign_in"))
+    columns = (person.c.id, person.c.name, person.c.role, sign_in.c.csrf_token)
+    return (
+        sa.select(*columns)
+        .join(sign_in, sign_in.c.person_id == person.c.id)
         .where(
-            col(SignIn.token_hash) == _token_hash(token),
-            col(SignIn.expires_at) > utc_now(),
-            col(Person.active),
+            sign_in.c.token_hash == sa.bindparam("token_hash"),
+            sign_in.c.expires_at > sa.bindparam("now"),
+            person.c.active,
         )
     )
-    row = session.execute(query).first()
-    return None if row is None else SignedIn(*row)
 
 
 def end_sign_in(session: Session, token: str) -> None:

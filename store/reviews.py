@@ -1,14 +1,20 @@
 """Reviews: append an event to a version's log, and read the log back."""
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Session, SQLModel, col, select
 
+from store.audit import Actor
 from store.errors import Conflict, FrozenVersion, NotFound
+from store.metadata import utc_now
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
+from store.tables import ReviewEvent, TaxonomyVersion
+
+_WRITTEN = ("review_event", "taxonomy_version")
 
 
 def lock_version(
@@ -21,10 +27,7 @@ def lock_version(
         FrozenVersion: it is frozen, or was.
         Conflict: somebody decided something since revision `seen_revision`.
     """
-    query = select(TaxonomyVersion).where(col(TaxonomyVersion.id) == version_id)
-    version = session.exec(
-        query.with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
+    version = session.scalars(_locked(), {"version_id": version_id}).one_or_none()
     if version is None:
         raise NotFound(f"expected a taxonomy version with number {version_id}, found none")
     if version.status in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
@@ -45,7 +48,7 @@ def append_event(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None = None,
+    person: Actor | None = None,
     reason: str | None = None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:
@@ -54,22 +57,33 @@ def append_event(
     Raises:
         Conflict: another writer took the revision.
     """
-    name, version.revision = version.name, version.revision + 1
-    event = ReviewEvent(
-        version_id=version.id,
-        revision=version.revision,
-        kind=kind,
-        payload=payload,
-        undoes_id=undoes_id,
-        person_id=person.id if person else None,
-        reason=reason,
-    )
-    session.add_all([version, event])
+    made = {
+        "version_id": version.id,
+        "revision": version.revision + 1,
+        "kind": kind,
+        "payload": payload,
+        "undoes_id": undoes_id,
+        "person_id": person.id if person else None,
+        "reason": reason,
+        "created_at": utc_now(),
+    }
+    events, versions = (SQLModel.metadata.tables[name] for name in _WRITTEN)
+    connection = session.connection()
     try:
-        session.flush()
+        written = connection.execute(sa.insert(events), made).inserted_primary_key
     except IntegrityError as error:
-        raise Conflict(f"somebody else changed {name}; look at it again") from error
-    return event
+        raise Conflict(f"somebody else changed {version.name}; look at it again") from error
+    reached = sa.update(versions).where(versions.c.id == version.id)
+    connection.execute(reached, {"revision": made["revision"]})
+    set_committed_value(version, "revision", made["revision"])
+    return ReviewEvent(id=written[0], **made)
+
+
+@cache
+def _locked() -> sa.Select[tuple[TaxonomyVersion]]:
+    """Every decision begins with it, so that the statement is made once."""
+    query = sa.select(TaxonomyVersion).where(col(TaxonomyVersion.id) == sa.bindparam("version_id"))
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def list_events(session: Session, version_id: int) -> list[ReviewEvent]:
@@ -92,8 +106,8 @@ def list_events_after(
         col(ReviewEvent.revision) > after,
         col(ReviewEvent.revision) <= until,
     )
-    rows = session.execute(query.order_by(col(ReviewEvent.revision))).tuples()
-    return list(rows)
+    rows = session.execute(query.order_by(col(ReviewEvent.revision)))
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def get_event(session: Session, version_id: int, event_id: int) -> ReviewEvent:

@@ -10,10 +10,11 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
+from store.tables import ReviewEvent, TaxonomyVersion
 from store.taxonomies import get_version
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
@@ -123,7 +124,7 @@ def decide(
     version_id: int,
     decision: Decision,
     *,
-    person: Person | None,
+    person: Actor | None,
     seen_revision: int | None,
     reason: str | None = None,
 ) -> ReviewEvent:
@@ -152,7 +153,7 @@ def undo(
     session: Session,
     version_id: int,
     *,
-    person: Person | None,
+    person: Actor | None,
     event_id: int | None = None,
     seen_revision: int | None,
     reason: str | None = None,
@@ -229,7 +230,7 @@ def _write(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None,
+    person: Actor | None,
     reason: str | None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:

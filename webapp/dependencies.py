@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from store import people
-from store.engine import reading
 from store.errors import NotPermitted
 from store.people import SignedIn
 from store.tables import Person
@@ -52,9 +51,16 @@ class Visit:
 
     def person(self, session: Session) -> Person:
         """The person who asks, as a row to write down next to what they did."""
-        if self.viewer is None or (found := session.get(Person, self.viewer.person_id)) is None:
+        if (found := session.get(Person, self.actor.id)) is None:
             raise NotSignedIn
         return found
+
+    @property
+    def actor(self) -> SignedIn:
+        """The person who asks, to write down next to what they did without another query."""
+        if self.viewer is None:
+            raise NotSignedIn
+        return self.viewer
 
     def may(self, action: Action) -> bool:
         """Whether the visitor may do this, so that a page offers no more than that."""
@@ -108,8 +114,8 @@ def find_viewer(request: Request) -> SignedIn | None:
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
         return None
-    with reading(request.app.state.engine) as session:
-        return people.find_sign_in(session, token)
+    with request.app.state.engine.connect() as connection:
+        return people.find_sign_in(connection, token)
 
 
 async def current_visit(request: Request) -> Visit:

@@ -40,7 +40,7 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
             session,
             version_id,
             decision,
-            person=visit.person(session),
+            person=visit.actor,
             seen_revision=visit.form.number("revision"),
             reason=visit.form.text("reason") or None,
         )
@@ -122,7 +122,7 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
         event = undo(
             session,
             version_id,
-            person=visit.person(session),
+            person=visit.actor,
             event_id=form.number("event") if form.token("event") else None,
             seen_revision=form.number("revision"),
         )
