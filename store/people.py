@@ -30,10 +30,15 @@ SIGN_IN_LASTS = timedelta(days=7)
 class SignedIn:
     """The person behind a cookie, and the token that this session's forms carry."""
 
-    id: int  # the person's
+    person_id: int
     name: str
     role: Role
     csrf_token: str
+
+    @property
+    def id(self) -> int:
+        """The person's number, under the name that their row gives it."""
+        return self.person_id
 
 
 @cache

@@ -14,8 +14,6 @@ from store.metadata import utc_now
 from store.states import VersionStatus
 from store.tables import ReviewEvent, TaxonomyVersion
 
-_WRITTEN = ("review_event", "taxonomy_version")
-
 
 def lock_version(
     session: Session, version_id: int, seen_revision: int | None = None
@@ -67,16 +65,24 @@ def append_event(
         "reason": reason,
         "created_at": utc_now(),
     }
-    events, versions = (SQLModel.metadata.tables[name] for name in _WRITTEN)
     connection = session.connection()
     try:
-        written = connection.execute(sa.insert(events), made).inserted_primary_key
+        written = connection.execute(sa.insert(_table("review_event")), made).inserted_primary_key
     except IntegrityError as error:
         raise Conflict(f"somebody else changed {version.name}; look at it again") from error
-    reached = sa.update(versions).where(versions.c.id == version.id)
-    connection.execute(reached, {"revision": made["revision"]})
+    connection.execute(_reach(), {"version_id": version.id, "revision": made["revision"]})
     set_committed_value(version, "revision", made["revision"])
     return ReviewEvent(id=written[0], **made)
+
+
+def _table(name: str) -> sa.Table:
+    return SQLModel.metadata.tables[name]
+
+
+@cache
+def _reach() -> sa.Update:
+    version = _table("taxonomy_version")
+    return sa.update(version).where(version.c.id == sa.bindparam("version_id"))
 
 
 @cache
@@ -96,18 +102,24 @@ def list_events_after(
     session: Session, version_id: int, after: int, until: int
 ) -> list[tuple[int, str, dict[str, Any], int | None]]:
     """Number, kind, payload and what it undoes of the events of revisions (after, until]."""
-    query = sa.select(
-        col(ReviewEvent.id),
-        col(ReviewEvent.kind),
-        col(ReviewEvent.payload),
-        col(ReviewEvent.undoes_id),
-    ).where(
-        col(ReviewEvent.version_id) == version_id,
-        col(ReviewEvent.revision) > after,
-        col(ReviewEvent.revision) <= until,
-    )
-    rows = session.execute(query.order_by(col(ReviewEvent.revision)))
+    asked = {"version_id": version_id, "after": after, "until": until}
+    rows = session.connection().execute(_after(), asked)
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@cache
+def _after() -> sa.Select[Any]:
+    """Every decision asks it, so that the statement is made once."""
+    event = _table("review_event")
+    return (
+        sa.select(event.c.id, event.c.kind, event.c.payload, event.c.undoes_id)
+        .where(
+            event.c.version_id == sa.bindparam("version_id"),
+            event.c.revision > sa.bindparam("after"),
+            event.c.revision <= sa.bindparam("until"),
+        )
+        .order_by(event.c.revision)
+    )
 
 
 def get_event(session: Session, version_id: int, event_id: int) -> ReviewEvent:

@@ -15,7 +15,7 @@ from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
 from store.tables import ReviewEvent, TaxonomyVersion
-from store.taxonomies import get_version
+from store.taxonomies import get_head
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
@@ -104,7 +104,7 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
     Raises:
         NotFound: there is no such version.
     """
-    version = get_version(session, version_id)
+    version = get_head(session, version_id)
     standing = stand(session, version)
     newest = standing.in_force[::-1]
     return ReviewState(

@@ -19,7 +19,7 @@ from store.reviews import list_events_after
 from store.runs import get_run
 from store.states import RunStatus
 from store.tables import Cluster, ClusterMembership, OpenLabel, TaxonomyVersion
-from store.taxonomies import get_version, list_clusters
+from store.taxonomies import VersionHead, get_version, list_clusters
 from taxonomy.assignment import NEAREST_LIMIT
 from taxonomy.replay import Base, BaseGroup, BaseLabel, Event, State, active_events
 from taxonomy.timeline import Timeline
@@ -87,7 +87,7 @@ _kept: WeakKeyDictionary[sa.Pool, Kept] = WeakKeyDictionary()
 _lock, _reading = Lock(), Lock()
 
 
-def stand(session: Session, version: TaxonomyVersion) -> Standing:
+def stand(session: Session, version: TaxonomyVersion | VersionHead) -> Standing:
     """Where a version stands at the revision that the session sees."""
     if (kept := _find(session, version)) is not None and kept.revision == version.revision:
         return kept
@@ -99,7 +99,7 @@ def stand(session: Session, version: TaxonomyVersion) -> Standing:
         return standing
 
 
-def _find(session: Session, version: TaxonomyVersion) -> Standing | None:
+def _find(session: Session, version: TaxonomyVersion | VersionHead) -> Standing | None:
     """The youngest kept revision that the version has reached."""
     with _lock:
         versions = _kept.get(session.get_bind().engine.pool, Kept())
@@ -107,7 +107,7 @@ def _find(session: Session, version: TaxonomyVersion) -> Standing | None:
         return next((kept[at] for at in sorted(kept, reverse=True) if at <= version.revision), None)
 
 
-def _keep(session: Session, version: TaxonomyVersion, standing: Standing) -> None:
+def _keep(session: Session, version: TaxonomyVersion | VersionHead, standing: Standing) -> None:
     if not standing.clustering.finished:
         return
     with _lock:
@@ -124,7 +124,7 @@ def _shorten(kept: OrderedDict[int, Any], length: int) -> None:
         kept.popitem(last=False)
 
 
-def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
+def _take_forward(session: Session, version: TaxonomyVersion | VersionHead) -> Standing:
     known = _find(session, version) or _begin(session, version)
     if known.revision == version.revision:
         return known
@@ -132,7 +132,7 @@ def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
     return known.advanced([Event(*row) for row in events], version.revision)
 
 
-def _begin(session: Session, version: TaxonomyVersion) -> Standing:
+def _begin(session: Session, version: TaxonomyVersion | VersionHead) -> Standing:
     """Before any event of its own: what the parents, which are frozen, decided."""
     clustering = read_clustering(session, version.cluster_run_id)
     inherited: list[Event] = []

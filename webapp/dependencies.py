@@ -51,7 +51,7 @@ class Visit:
 
     def person(self, session: Session) -> Person:
         """The person who asks, as a row to write down next to what they did."""
-        if (found := session.get(Person, self.actor.id)) is None:
+        if (found := session.get(Person, self.actor.person_id)) is None:
             raise NotSignedIn
         return found
 

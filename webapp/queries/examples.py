@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from store.tables import (
     ClusterMembership,
@@ -18,6 +19,7 @@ from store.tables import (
 
 EXAMPLES_SHOWN = 5
 EXAMPLE_CHARACTERS = 600
+ROWS_READ = 8 * EXAMPLES_SHOWN  # several may stand in one trace
 LABELS_CONSIDERED = 40
 
 
@@ -38,32 +40,59 @@ def list_examples(
     session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
 ) -> list[Example]:
     """The segments nearest the centre, one a trace at most."""
-    rows = _nearest(session, cluster_run_id, label_run_id, open_label_ids[:LABELS_CONSIDERED])
+    nearest = _nearest(session, cluster_run_id, open_label_ids[:LABELS_CONSIDERED])
+    asked = {"cluster_run": cluster_run_id, "label_run": label_run_id, "labels": nearest}
     by_trace: dict[int, Example] = {}
-    for trace_id, position, label, confidence, text, length, question in rows:
+    for row in session.connection().execute(_examples(), asked):
+        trace_id, position, label, confidence, text, length, question = row
         cut = length > EXAMPLE_CHARACTERS
         example = Example(trace_id, position, label, confidence, text, cut, question)
         by_trace.setdefault(trace_id, example)
     return list(by_trace.values())[:EXAMPLES_SHOWN]
 
 
-def _nearest(
-    session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
-) -> Sequence[Any]:
-    length = col(Segment.end) - col(Segment.start)
-    text = sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, EXAMPLE_CHARACTERS)
-    shown = sa.case(
-        (length > EXAMPLE_CHARACTERS, text),
-        else_=sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, length),
+def _nearest(session: Session, cluster_run_id: int, open_label_ids: Sequence[int]) -> list[int]:
+    """As many of the labels nearest the centre as have enough instances between them.
+
+    The instances of the others, thousands in a large cluster, need not be looked at.
+    """
+    asked = {"cluster_run": cluster_run_id, "labels": list(open_label_ids)}
+    chosen, instances = list[int](), 0
+    for number, count in session.connection().execute(_by_distance(), asked):
+        if instances < ROWS_READ:
+            chosen.append(number)
+            instances += count
+    return chosen
+
+
+@cache
+def _by_distance() -> sa.Select[Any]:
+    placed = SQLModel.metadata.tables["cluster_membership"].c
+    return (
+        sa.select(placed.open_label_id, placed.instances)
+        .where(
+            placed.run_id == sa.bindparam("cluster_run"),
+            placed.open_label_id.in_(sa.bindparam("labels", expanding=True)),
+        )
+        .order_by(placed.distance, placed.open_label_id)
     )
-    chosen = _chosen(cluster_run_id, label_run_id, open_label_ids)
-    query = (
+
+
+@cache
+def _examples() -> sa.Select[Any]:
+    """The instances with their segments; to make it takes longer than to run it."""
+    length = col(Segment.end) - col(Segment.start)
+    start = col(Segment.start) + 1
+    text = sa.func.substr(col(Trace.thinking), start, EXAMPLE_CHARACTERS)
+    whole = sa.func.substr(col(Trace.thinking), start, length)
+    chosen = _chosen()
+    return (
         sa.select(
             col(Trace.id),
             col(Segment.position),
             col(OpenLabel.text),
             chosen.c.confidence,
-            shown,
+            sa.case((length > EXAMPLE_CHARACTERS, text), else_=whole),
             length,
             sa.func.substr(col(Question.text), 1, 200),
         )
@@ -73,10 +102,9 @@ def _nearest(
         .join(OpenLabel, col(OpenLabel.id) == chosen.c.open_label_id)
         .order_by(chosen.c.distance, chosen.c.confidence.desc(), chosen.c.id)
     )
-    return session.execute(query).all()
 
 
-def _chosen(cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]) -> sa.Subquery:
+def _chosen() -> sa.Subquery:
     """A few instances, found before any text is touched."""
     return (
         sa.select(
@@ -89,17 +117,17 @@ def _chosen(cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int
         .join(
             ClusterMembership,
             (col(ClusterMembership.open_label_id) == col(LabelInstance.open_label_id))
-            & (col(ClusterMembership.run_id) == cluster_run_id),
+            & (col(ClusterMembership.run_id) == sa.bindparam("cluster_run")),
         )
         .where(
-            col(LabelInstance.run_id) == label_run_id,
-            col(LabelInstance.open_label_id).in_(open_label_ids),
+            col(LabelInstance.run_id) == sa.bindparam("label_run"),
+            col(LabelInstance.open_label_id).in_(sa.bindparam("labels", expanding=True)),
         )
         .order_by(
             col(ClusterMembership.distance),
             col(LabelInstance.confidence).desc(),
             col(LabelInstance.id),
         )
-        .limit(8 * EXAMPLES_SHOWN)
+        .limit(ROWS_READ)
         .subquery()
     )

@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 from store.engine import reading
 from store.errors import InvalidInput
 from taxonomy.curation import Assign
-from taxonomy.priority import lay_lanes
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.pages import BoardLane, BoardPage
 from webapp.permissions import Action
@@ -44,7 +43,7 @@ def lanes_of(review: Review) -> list[BoardLane]:
     """The lanes with their categories and letters."""
     return [
         BoardLane(lane, review.by_key.get(lane.category or ""), letter_of(review, lane.category))
-        for lane in lay_lanes(review.groups, review.by_key)
+        for lane in review.lanes
     ]
 
 

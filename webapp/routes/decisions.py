@@ -16,13 +16,10 @@ from taxonomy.curation import (
     Rename,
     Split,
     decide,
-    get_review_state,
     undo,
 )
-from taxonomy.priority import line_up
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
-from webapp.reviews import next_waiting
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
@@ -50,11 +47,11 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
 def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = False) -> Response:
     """On to the next cluster, or to the same one; to the list where that one is no more."""
     with reading(visit.engine) as session:
-        groups = get_review_state(session, version_id).groups
-    following = next_waiting(line_up(groups), anchor) if advance else None
+        review = visit.review(session, version_id)
+    following = review.next_unreviewed(anchor) if advance else None
     if following is not None:
         anchor = following.anchor
-    place = f"clusters/{anchor}" if any(group.anchor == anchor for group in groups) else "clusters"
+    place = f"clusters/{anchor}" if anchor in review.by_anchor else "clusters"
     return RedirectResponse(f"/versions/{version_id}/{place}?done={done}", 303)
 
 
