@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,9 +36,9 @@ STATIC = Path(__file__).parents[1] / "webapp" / "static"
 
 
 @contextmanager
-def server(url: str) -> Iterator[tuple[str, int]]:
+def server(url: str, *options: str) -> Iterator[tuple[str, int]]:
     """`mralign serve` on a database: its address and its process."""
-    command = [sys.executable, "-m", "mralign", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "mralign", "serve", "--port", "0", *options]
     process = subprocess.Popen(
         command, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -56,11 +57,7 @@ def cold_start_s(folder: Path) -> float:
     """From nothing to the first page: the schema, then the server."""
     url = f"sqlite:///{folder / 'cold.sqlite3'}"
     started = time.perf_counter()
-    command = [sys.executable, "-m", "mralign", "db", "upgrade"]
-    subprocess.run(command, env=environment(url), check=True, stdout=subprocess.DEVNULL)
-    with server(url) as (address, _):
-        import urllib.request
-
+    with server(url, "--upgrade") as (address, _):
         urllib.request.urlopen(f"{address}/sign-in").read()
         return time.perf_counter() - started
 
