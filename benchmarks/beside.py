@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def measure_pages(
         filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
         for name, paths in (("list_ms", lists), ("filter_ms", filters)):
             visitors[0].read(paths, 1)
-            figures[name] = p95(at_once(visitors[:1], lambda one, _, p=paths: one.read(p, rounds)))
+            figures[name] = p95(at_once(visitors[:1], reading(paths, rounds)))
         revision = 1
         for count in (1, CLIENTS):
             for visitor in visitors:
@@ -92,6 +92,11 @@ def measure_pages(
             figures[f"submit_ms_{count}"] = p95(at_once(visitors[:count], work))
             revision += submits
     return figures
+
+
+def reading(paths: Sequence[str], rounds: int) -> Callable[[Visitor, int], None]:
+    """Work: all of these pages."""
+    return lambda visitor, _: visitor.read(paths, rounds)
 
 
 def import_s(url: str, folder: Path, rows: list[dict[str, Any]]) -> float:

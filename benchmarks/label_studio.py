@@ -50,7 +50,7 @@ def install_s(folder: Path) -> float:
         return 0.0
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    command = [folder / "bin" / "pip", "install", "--quiet", PACKAGE]
+    command = [str(folder / "bin" / "pip"), "install", "--quiet", PACKAGE]
     subprocess.run(command, check=True)
     return time.perf_counter() - started
 

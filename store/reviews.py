@@ -55,7 +55,7 @@ def append_event(
     Raises:
         Conflict: another writer took the revision.
     """
-    made = {
+    made: dict[str, Any] = {
         "version_id": version.id,
         "revision": version.revision + 1,
         "kind": kind,
@@ -67,12 +67,13 @@ def append_event(
     }
     connection = session.connection()
     try:
-        written = connection.execute(sa.insert(_table("review_event")), made).inserted_primary_key
+        result = connection.execute(sa.insert(_table("review_event")), made)
     except IntegrityError as error:
         raise Conflict(f"somebody else changed {version.name}; look at it again") from error
     connection.execute(_reach(), {"version_id": version.id, "revision": made["revision"]})
     set_committed_value(version, "revision", made["revision"])
-    return ReviewEvent(id=written[0], **made)
+    number: Any = result.inserted_primary_key
+    return ReviewEvent(id=number[0], **made)
 
 
 def _table(name: str) -> sa.Table:
@@ -86,7 +87,7 @@ def _reach() -> sa.Update:
 
 
 @cache
-def _locked() -> sa.Select[tuple[TaxonomyVersion]]:
+def _locked() -> sa.Select[TaxonomyVersion]:
     """Every decision begins with it, so that the statement is made once."""
     query = sa.select(TaxonomyVersion).where(col(TaxonomyVersion.id) == sa.bindparam("version_id"))
     return query.with_for_update().execution_options(populate_existing=True)

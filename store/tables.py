@@ -241,6 +241,9 @@ class Category(SQLModel, table=True):
     definition: str
     scope_note: str = ""
     examples: list[str] = Field(default_factory=list, sa_column=json_column())
+    counter_examples: list[str] | None = Field(
+        default=None, sa_column=sa.Column(sa.JSON(none_as_null=True), nullable=True)
+    )
 
 
 class Mapping(SQLModel, table=True):
@@ -269,6 +272,51 @@ class ReviewEvent(SQLModel, table=True):
     undoes_id: int | None = Field(default=None, foreign_key="review_event.id")
     person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
     reason: str | None = None
+    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
+
+
+class ReviewSetting(SQLModel, table=True):
+    """How a version is reviewed; a version without a row is reviewed by one person a label."""
+
+    __tablename__ = "review_setting"
+    version_id: int = Field(foreign_key="taxonomy_version.id", primary_key=True)
+    overlap: int = 1  # how many reviewers must agree on a label before it is decided
+    guidelines: str = ""
+
+
+class Verdict(SQLModel, table=True):
+    """Where one person says that a label belongs; it names the label, and outlives a clustering.
+
+    Rows of one deed share `act`. Without a category it is noise, or belongs to none. A row is
+    withdrawn, never deleted; `event_id` is the decision that it became once enough people agreed.
+    """
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        sa.UniqueConstraint("version_id", "act", "label_key"),
+        sa.Index("ix_verdict_version_id_label_key", "version_id", "label_key"),
+        sa.Index("ix_verdict_version_id_person_id", "version_id", "person_id"),
+    )
+    id: int = Field(default=None, primary_key=True)
+    version_id: int = Field(foreign_key="taxonomy_version.id")
+    act: int  # 1-based in its version
+    person_id: int = Field(foreign_key="person.id", index=True)
+    label_key: str = Field(max_length=200)
+    category: str | None = Field(default=None, max_length=100)
+    noise: bool = False
+    event_id: int | None = Field(default=None, foreign_key="review_event.id", index=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
+    withdrawn_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
+
+
+class Receipt(SQLModel, table=True):
+    """What became of a form that was sent with a number of its own: sent again, it does no more."""
+
+    __tablename__ = "receipt"
+    person_id: int = Field(foreign_key="person.id", primary_key=True)
+    key: str = Field(max_length=64, primary_key=True)
+    content_hash: str = Field(max_length=64)  # of the form: another form with the number is new
+    done: int  # the revision that it made; of a verdict, minus its act
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
 
 
@@ -356,8 +404,42 @@ class SignIn(SQLModel, table=True):
     token_hash: str = Field(primary_key=True, max_length=64)
     person_id: int = Field(foreign_key="person.id", index=True)
     csrf_token: str = Field(max_length=64)
+    client: str | None = Field(default=None, max_length=200)  # what the browser called itself
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
     expires_at: datetime = Field(sa_column=time_column(index=True))
+
+
+class ResetToken(SQLModel, table=True):
+    """Lets a person choose a password, once and for a while; the row holds the token's sha256."""
+
+    __tablename__ = "reset_token"
+    token_hash: str = Field(primary_key=True, max_length=64)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
+    expires_at: datetime = Field(sa_column=time_column())
+    used_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
+
+
+class ApiToken(SQLModel, table=True):
+    """A program's way in, in the name of a person; the row holds the token's sha256."""
+
+    __tablename__ = "api_token"
+    id: int = Field(default=None, primary_key=True)
+    person_id: int = Field(foreign_key="person.id", index=True)
+    name: str = Field(max_length=100)
+    role: Role = Field(sa_column=enum_column(Role))  # never more than its person's own
+    token_hash: str = Field(max_length=64, unique=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
+    expires_at: datetime = Field(sa_column=time_column())
+    revoked_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
+
+
+class PersonSetting(SQLModel, table=True):
+    """What a person changed for themselves."""
+
+    __tablename__ = "person_setting"
+    person_id: int = Field(foreign_key="person.id", primary_key=True)
+    keys: dict[str, str] = Field(default_factory=dict, sa_column=json_column())
 
 
 class AuditEntry(SQLModel, table=True):

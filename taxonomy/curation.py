@@ -42,6 +42,7 @@ __all__ = [
     "AddCategory",
     "Assign",
     "CategoryView",
+    "Checked",
     "Decision",
     "EditCategory",
     "Group",
@@ -54,6 +55,7 @@ __all__ = [
     "RetireCategory",
     "ReviewState",
     "Split",
+    "check",
     "decide",
     "get_review_state",
     "undo",
@@ -136,6 +138,28 @@ def decide(
         FrozenVersion: the version is frozen, or was.
         InvalidInput: the decision breaks a rule, or the version is approved.
     """
+    checked = check(session, version_id, decision, seen_revision=seen_revision)
+    return _write(session, checked.version, checked.kind, checked.payload, person, reason)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A decision that may be taken, and the version, locked, that it is about."""
+
+    version: TaxonomyVersion
+    standing: Standing
+    kind: str
+    payload: dict[str, Any]
+
+
+def check(
+    session: Session, version_id: int, decision: Decision, *, seen_revision: int | None
+) -> Checked:
+    """Lock the version, and see whether the decision may be taken on it as it stands.
+
+    Raises:
+        NotFound, Conflict, FrozenVersion, InvalidInput: as `decide` does.
+    """
     version = _open_version(session, version_id)
     standing = stand(session, version)
     late = seen_revision is not None and seen_revision != version.revision
@@ -146,7 +170,7 @@ def decide(
     except DecisionError as error:
         raise _late(version) if late else InvalidInput(str(error)) from error
     _require_no_clash(version, standing, seen_revision, kind, payload)
-    return _write(session, version, kind, payload, person, reason)
+    return Checked(version, standing, kind, payload)
 
 
 def undo(

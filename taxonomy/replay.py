@@ -54,6 +54,13 @@ class CategoryText:
     definition: str
     scope_note: str = ""
     examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> "CategoryText":
+        """The texts as JSON keeps them."""
+        lists = {name: tuple(entry.get(name) or ()) for name in ("examples", "counter_examples")}
+        return cls(**{**entry, **lists})
 
 
 @dataclass(frozen=True)
@@ -194,7 +201,7 @@ def _holder(state: State, keys: Sequence[str]) -> str | None:
 
 def _set_categories(state: State, event: Event) -> None:
     for entry in event.payload["categories"]:
-        category = CategoryText(**{**entry, "examples": tuple(entry.get("examples", ()))})
+        category = CategoryText.read(entry)
         state.categories[category.key] = category
 
 
@@ -285,8 +292,7 @@ def _edit_category(state: State, event: Event) -> None:
     if category is None:
         return
     given = {name: value for name, value in event.payload.items() if value is not None}
-    if "examples" in given:
-        given["examples"] = tuple(given["examples"])
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     state.categories[category.key] = replace(category, **given)
 
 

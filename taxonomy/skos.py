@@ -8,6 +8,7 @@ from taxonomy.contents import VersionContent
 from taxonomy.replay import CategoryText
 
 PREFIX = "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n"
+COUNTER = "Not an example: "
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 Statements = list[tuple[str, str]]
@@ -54,6 +55,9 @@ def _category(scheme: str, number: int, category: CategoryText, names: list[str]
     if category.scope_note:
         statements.append(("skos:scopeNote", literal(category.scope_note)))
     statements += [("skos:example", literal(example)) for example in category.examples]
+    statements += [
+        ("skos:editorialNote", literal(COUNTER + text)) for text in category.counter_examples
+    ]
     others = sorted({name for name in names if name != category.name})
     statements += [("skos:altLabel", literal(name)) for name in others]
     return _block(f"<{scheme}:category:{quote(category.key, safe='')}>", "skos:Concept", statements)

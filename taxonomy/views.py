@@ -76,6 +76,7 @@ class CategoryView:
     examples: tuple[str, ...]
     position: int
     instances: int
+    counter_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,7 @@ def view_categories(
             text.examples,
             position,
             counts.get(text.key, 0),
+            text.counter_examples,
         )
         for position, text in enumerate(categories)
     )

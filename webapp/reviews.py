@@ -13,6 +13,7 @@ from store.engine import is_writing
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
+from store.verdicts import get_rules
 from taxonomy.curation import (
     CategoryView,
     Group,
@@ -22,6 +23,7 @@ from taxonomy.curation import (
     get_review_state,
 )
 from taxonomy.priority import Lane, Waiting, lay_lanes, line_up
+from taxonomy.views import count_progress
 from webapp.colours import macro_classes
 
 VERSIONS_KEPT = 4
@@ -35,6 +37,11 @@ class Review:
     state: ReviewState
     label_run_id: int | None
     groups: Sequence[Group]  # by falling count of instances
+    undoable: frozenset[int]
+    redoable: frozenset[int]
+    overlap: int = 1
+    blind: bool = False  # whether the visitor sees only their own verdicts and what is decided
+    own_noise: Sequence[LabelView] | None = None  # the noise as that visitor sees it
 
     @property
     def version_id(self) -> int:
@@ -79,12 +86,13 @@ class Review:
     @property
     def noise(self) -> Sequence[LabelView]:
         """The labels in no cluster."""
-        return self.state.noise
+        return self.state.noise if self.own_noise is None else self.own_noise
 
-    @property
+    @cached_property
     def progress(self) -> Progress:
         """How much a person has decided."""
-        return self.state.progress
+        labels = (label for group in self.groups for label in group.labels)
+        return count_progress([*labels, *self.noise])
 
     @cached_property
     def waiting(self) -> Sequence[Waiting]:
@@ -100,16 +108,6 @@ class Review:
     def colours(self) -> Mapping[str, str]:
         """The class of each macro-strategy's colour."""
         return macro_classes(category.macro_strategy for category in self.categories)
-
-    @cached_property
-    def undoable(self) -> frozenset[int]:
-        """The numbers of the decisions in force."""
-        return frozenset(event.id for event in self.state.undoable)
-
-    @cached_property
-    def redoable(self) -> frozenset[int]:
-        """The numbers of the undos in force."""
-        return frozenset(event.id for event in self.state.redoable)
 
     @property
     def open(self) -> bool:
@@ -153,14 +151,17 @@ def read_review(session: Session, version_id: int) -> Review:
         NotFound: there is no such version.
     """
     state = get_review_state(session, version_id)
+    overlap = get_rules(session, version_id).overlap
     with _lock:
         kept = _kept.setdefault(session.get_bind().engine.pool, {})
         before = kept.get(version_id)
-    if before is not None and _same(before.state, state):
+    if before is not None and before.overlap == overlap and _same(before.state, state):
         return before
     same_run = before is not None and before.cluster_run_id == state.cluster_run_id
     run_id = before.label_run_id if before and same_run else _label_run(session, state)
-    review = Review(state, run_id, state.groups)
+    undoable = frozenset(event.id for event in state.undoable)
+    redoable = frozenset(event.id for event in state.redoable)
+    review = Review(state, run_id, state.groups, undoable, redoable, overlap)
     if not is_writing(session):
         with _lock:
             if len(kept) >= VERSIONS_KEPT:

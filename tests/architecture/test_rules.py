@@ -14,7 +14,7 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {"run", "work", "intake", "endpoint"},
-    "taxonomy": {"run", "curation", "versions", "standing"},
+    "taxonomy": {"run", "curation", "versions", "standing", "judging", "signing"},
     "alignment": {
         "run",
         "intake",

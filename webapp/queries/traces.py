@@ -131,7 +131,7 @@ def get_trace_head(session: Session, trace_id: int) -> TraceHead:
 
 # The statements below take longer to make than to run, so that each is made once.
 @cache
-def _head() -> sa.Select[Any]:
+def _head() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             col(Trace.id),
@@ -157,8 +157,8 @@ def find_pairing(session: Session, trace_id: int) -> Pairing | None:
 
 
 @cache
-def _pair() -> sa.Select[Any]:
-    trace = sa.bindparam("trace")
+def _pair() -> sa.Select[*tuple[Any, ...]]:
+    trace: sa.BindParameter[int] = sa.bindparam("trace")
     own = (col(TracePair.on_trace_id) == trace) | (col(TracePair.off_trace_id) == trace)
     pair = sa.select(
         col(TracePair.on_trace_id),
@@ -191,7 +191,7 @@ def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentTe
 
 
 @cache
-def _segments() -> sa.Select[Any]:
+def _segments() -> sa.Select[*tuple[Any, ...]]:
     length = col(Segment.end) - col(Segment.start)
     shown = sa.func.substr(
         col(Trace.thinking), col(Segment.start) + 1, _least(length, SEGMENT_CHARACTERS)
@@ -221,7 +221,7 @@ def _open_labels(
 
 
 @cache
-def _labels_of() -> sa.Select[Any]:
+def _labels_of() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(col(LabelInstance.segment_id), col(OpenLabel.text), col(LabelInstance.confidence))
         .join(OpenLabel, col(OpenLabel.id) == col(LabelInstance.open_label_id))
@@ -246,7 +246,7 @@ def _categories(
 
 
 @cache
-def _categories_of() -> sa.Select[Any]:
+def _categories_of() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             col(AnnotatedStep.first_segment),

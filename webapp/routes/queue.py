@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from store.engine import reading
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import QueuePage
+from webapp.pages.review import QueuePage
 from webapp.permissions import Action
 from webapp.routes.clusters import PAGE_ROWS, Done, Words, notice_of
 from webapp.sorting import holds
@@ -18,7 +18,7 @@ def show_queue(visit: Visiting, version_id: RowId, q: Words = "", done: Done = N
     """Progress, and what is next and why."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
+        notice = notice_of(visit, session, version_id, done)
     words = " ".join(q.split())
     found = [one for one in review.waiting if holds(one.group, words.casefold())]
     return visit.show(
