@@ -7,10 +7,10 @@ STEPS = 25
 
 
 def halve(points: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which points 2-means puts in the smaller half; nothing where all points are the same.
+    """Which points 2-means puts in the half without the first; none where all are the same.
 
     It begins with the point farthest from the mean and the point farthest from that one, so that
-    no seed is needed. Of two equal halves it is the one without the first point.
+    no seed is needed.
 
     Shapes: (n, d) to (n,).
     """
@@ -31,9 +31,7 @@ def halve(points: NDArray[np.floating]) -> NDArray[np.bool_]:
         if np.array_equal(moved, centres):
             break
         centres = moved
-    size = int(half.sum())
-    larger = 2 * size > len(data) or (2 * size == len(data) and bool(half[0]))
-    return ~half if larger else half
+    return ~half if half[0] else half
 
 
 def _distances(data: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -35,7 +35,7 @@ class Division:
 
 
 def divide(session: Session, review: Review, group: Group) -> Division:
-    """The smaller of two halves of a cluster; nothing where it has no halves."""
+    """The half of a cluster without its most frequent label; nothing where it has no halves."""
     from taxonomy.halving import halve
 
     if review.cluster_run_id is None or len(group.labels) < 2:

@@ -47,7 +47,8 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
         review = visit.review(session, version_id)
         listed = versions.list_versions(session)
         version = versions.get_version(session, version_id)
-        rows = list_rows(session, version_id) if review.open else {}
+        # What is open in a row would tell a blind reviewer what others said.
+        rows = list_rows(session, version_id) if review.open and not review.blind else {}
         approvals = sorted({row.approval for row in rows.values() if row.approval})
         page = VocabularyPage(
             review=review,

@@ -44,6 +44,10 @@ function swap(page, request) {
   for (const { name, value } of page.body.attributes) document.body.setAttribute(name, value);
   document.title = page.title;
   const hash = request.hash && document.getElementById(request.hash.slice(1));
+  if (hash && !request.pop) {
+    location.replace(request.hash); // only this makes it the :target
+    history.replaceState({ y: scrollY }, "");
+  }
   const target = document.querySelector("#content [autofocus]") ?? document.getElementById("content");
   if (hash) hash.scrollIntoView();
   else if (!request.stay) scrollTo(0, request.y ?? 0);
@@ -56,13 +60,13 @@ function answered(xhr, request) {
   tries = 0;
   offline.hidden = true;
   const moved = request.method === "GET" || xhr.responseURL !== new URL(request.url, location.href).href;
-  const address = xhr.responseURL + (request.hash ?? "");
+  const address = xhr.responseURL;
   if (request.method === "POST") {
     keep(null);
     if (xhr.status < 400) document.dispatchEvent(new CustomEvent("flow:sent", { detail: request.url }));
   }
   if (!page?.getElementById("content") || modules(page) !== modules(document) || !page.body.dataset.person) {
-    location.assign(moved ? address : location.href);
+    location.assign(moved ? address + (request.hash ?? "") : location.href);
     return;
   }
   if (moved && !request.pop) {

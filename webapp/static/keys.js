@@ -165,11 +165,15 @@ function onKey(event) {
   if (use(event.key)) event.preventDefault();
 }
 
+function submit(form) {
+  form?.requestSubmit([...form.elements].find((element) => element.type === "submit"));
+}
+
 // A key that waited does what it would have done on the page that is there now.
 function type(key) {
   const field = document.activeElement;
   if (!takesText(field)) return key === "Enter" && !isIdle() ? field.click() : use(key);
-  if (key === "Enter") return field.tagName === "TEXTAREA" ? field.setRangeText("\n", field.selectionStart, field.selectionEnd, "end") : field.form?.requestSubmit();
+  if (key === "Enter") return field.tagName === "TEXTAREA" ? field.setRangeText("\n", field.selectionStart, field.selectionEnd, "end") : submit(field.form);
   if (field.tagName === "SELECT") return undefined;
   field.setRangeText(key, field.selectionStart, field.selectionEnd, "end");
   return field.dispatchEvent(new Event("input", { bubbles: true }));
