@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -33,8 +34,8 @@ def server(url: str, *options: str) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def seeded_engine(url: str, reviewers: int) -> tuple[sa.Engine, Seeded]:
-    """A database with the review in it."""
+def seeded_engine(url: str, reviewers: int, **options: Any) -> tuple[sa.Engine, Seeded]:
+    """A database with the review in it; the options are those of `seeding.seed`."""
     engine = get_engine(url)
     schema.upgrade(engine)
-    return engine, seeding.seed(engine, reviewers)
+    return engine, seeding.seed(engine, reviewers, **options)
