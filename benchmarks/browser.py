@@ -1,11 +1,12 @@
 """A headless Chromium, signed in, that tells what it was refused and whom it asked."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from playwright.sync_api import Error, sync_playwright
 
 from benchmarks.seeding import PASSWORD
 
@@ -28,6 +29,7 @@ document.addEventListener("flow:shown", () => requestAnimationFrame(() => {
   after.port1.onmessage = () => {
     if (pressed !== null) window.painted.push(performance.now() - pressed);
     pressed = null;
+    document.dispatchEvent(new Event("painted"));
   };
   after.port2.postMessage(0);
 }));
@@ -68,8 +70,10 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until no page is on its way."""
-        while self.ask("document.documentElement.hasAttribute('data-busy')"):
-            time.sleep(0.002)
+        try:
+            self.ask(until("!document.documentElement.hasAttribute('data-busy')", "flow:shown"))
+        except Error:  # the whole page was left, and the question with it
+            self.page.wait_for_load_state()
 
     def ask(self, expression: str) -> Any:
         """The value of an expression in the page, which its content policy does not hear of."""
@@ -82,6 +86,15 @@ class Tab:
         return answer["result"].get("value")
 
 
+def until(condition: str, event: str) -> str:
+    """A promise that is kept once the condition holds, looked at after each such event.
+
+    To look again and again would take the time of the page that is measured.
+    """
+    again = f"document.addEventListener('{event}', look, {{ once: true }})"
+    return f"new Promise((keep) => {{ const look = () => {condition} ? keep() : {again}; look(); }})"
+
+
 @contextmanager
 def tab(address: str) -> Iterator[Tab]:
     """A browser with one tab.
@@ -89,8 +102,6 @@ def tab(address: str) -> Iterator[Tab]:
     Raises:
         RuntimeError: there is no Chromium on this machine.
     """
-    from playwright.sync_api import sync_playwright
-
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise RuntimeError("expected chromium on this machine, found none; install it")

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlmodel import col
 
-from benchmarks.browser import Tab, tab
+from benchmarks.browser import Tab, tab, until
 from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import CLUSTERS
 from benchmarks.visitors import p95
@@ -54,8 +54,7 @@ def decide_one_by_one(opened: Tab, version_id: int, count: int) -> list[float]:
     begin(opened, version_id)
     for number in range(1, count + 1):
         opened.press("a")
-        while opened.ask("window.painted.length") < number:
-            time.sleep(0.001)
+        opened.ask(until(f"window.painted.length >= {number}", "painted"))
     return [float(time_ms) for time_ms in opened.ask("window.painted")]
 
 
