@@ -92,7 +92,9 @@ def until(condition: str, event: str) -> str:
     To look again and again would take the time of the page that is measured.
     """
     again = f"document.addEventListener('{event}', look, {{ once: true }})"
-    return f"new Promise((keep) => {{ const look = () => {condition} ? keep() : {again}; look(); }})"
+    return (
+        f"new Promise((keep) => {{ const look = () => {condition} ? keep() : {again}; look(); }})"
+    )
 
 
 @contextmanager

