@@ -92,9 +92,8 @@ def until(condition: str, event: str) -> str:
     To look again and again would take the time of the page that is measured.
     """
     again = f"document.addEventListener('{event}', look, {{ once: true }})"
-    return (
-        f"new Promise((keep) => {{ const look = () => {condition} ? keep() : {again}; look(); }})"
-    )
+    look = f"const look = () => {condition} ? keep() : {again}"
+    return f"new Promise((keep) => {{ {look}; look(); }})"
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Every page and dialog in a browser: what axe finds, what the policy refuses, who else is asked."""
+"""Every page and dialog in a browser: what axe finds, what is refused, and who else is asked."""
 
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from fastapi.routing import APIRoute
 
 from benchmarks.browser import Tab, tab

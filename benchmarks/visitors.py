@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,7 @@ class Visitor:
                 "category": CATEGORIES[number % len(CATEGORIES)],
                 "then": "next",
                 "reason": mark,
+                "decision": secrets.token_hex(12),  # as a page's form has one
             }
             anchor = anchors[number % len(anchors)]
             path = f"/versions/{version_id}/clusters/{anchor}/assign"

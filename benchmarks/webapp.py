@@ -179,9 +179,7 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=500, help="decisions timed in the browser")
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL too")
     parser.add_argument("--browser", action="store_true", help="what a browser shows too")
-    parser.add_argument(
-        "--label-studio", type=Path, help="its virtual environment, made if missing"
-    )
+    parser.add_argument("--label-studio", type=Path, help="the folder of its environment")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
