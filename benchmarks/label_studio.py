@@ -76,7 +76,9 @@ class Peer:
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status != expected:
-            raise RuntimeError(f"expected {path} to answer {expected}, got {answer.status}")
+            raise RuntimeError(
+                f"expected {path} to answer {expected}, got {answer.status}: {text[:300]!r}"
+            )
         return json.loads(text)
 
     def timed(self, method: str, path: str, body: Any = None, expected: int = 200) -> Any:
@@ -92,7 +94,7 @@ class Peer:
 
     def fill(self, rows: Sequence[dict[str, Any]]) -> float:
         """Make a project of the rows; the seconds that their import takes."""
-        made = self.ask("POST", "/api/projects", {"title": "b", "label_config": CONFIG}, 201)
+        made = self.ask("POST", "/api/projects", {"title": "rows", "label_config": CONFIG}, 201)
         self.project = made["id"]
         started = time.perf_counter()
         address = f"/api/projects/{self.project}/import"
