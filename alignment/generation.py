@@ -37,6 +37,14 @@ class Decoding:
             )
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A response up to its end token; `truncated` where none came within the room."""
+
+    text: str
+    truncated: bool
+
+
 def generate(
     policy: Policy,
     prompts: Sequence[Sequence[Message]],
@@ -45,13 +53,26 @@ def generate(
 ) -> list[str]:
     """Sample one response a prompt, up to its end token, tags kept as text.
 
+    Raises: GenerationError where a prompt fills the policy's context.
+    """
+    return [one.text for one in draw(policy, prompts, decoding, on_progress)]
+
+
+def draw(
+    policy: Policy,
+    prompts: Sequence[Sequence[Message]],
+    decoding: Decoding,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Drawn]:
+    """The same, with a word on which responses ran out of room.
+
     Where the template's generation prompt already opens <think>, the response begins with it.
     The same seed, prompts and batch size give the same responses.
 
     Raises: GenerationError where a prompt fills the policy's context.
     """
     encoder = open_encoder(policy.tokenizer)
-    responses: list[str] = []
+    responses: list[Drawn] = []
     with torch.random.fork_rng(devices=_devices(policy)):
         torch.manual_seed(decoding.seed)
         for start in range(0, len(prompts), decoding.batch_size):
@@ -63,7 +84,7 @@ def generate(
 
 def _batch(
     policy: Policy, encoder: Encoder, prompts: Sequence[Sequence[Message]], decoding: Decoding
-) -> list[str]:
+) -> list[Drawn]:
     texts = [encoder.render_prompt(prompt) for prompt in prompts]
     encoded = [encoder.encode(text)[0] for text in texts]
     longest = max(len(ids) for ids in encoded)
@@ -87,7 +108,8 @@ def _batch(
         )
     new = drawn[:, longest:].tolist()
     return [
-        _opened(text) + _text(encoder, row, stops) for text, row in zip(texts, new, strict=True)
+        Drawn(_opened(text) + _text(encoder, row, stops), not set(row) & set(stops))
+        for text, row in zip(texts, new, strict=True)
     ]
 
 

@@ -35,6 +35,7 @@ class Role(StrEnum):
     ADJUDICATOR = "adjudicator"
     NAMER = "namer"
     JUDGE = "judge"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from alignment.evaluation import (
     judge,
     response_of,
     score,
-    share,
 )
+from alignment.estimates import EstimateError, share
 
 judgments = st.lists(
     st.builds(Judgment, in_thinking=st.booleans(), in_answer=st.booleans()), min_size=1, max_size=40
@@ -45,7 +45,7 @@ def test_on_and_off_are_not_mixed() -> None:
 def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(EvaluationError, match="no response"):
         score([], "plain")
-    with pytest.raises(EvaluationError, match="at least one"):
+    with pytest.raises(EstimateError, match="at least one"):
         share([])
 
 

@@ -36,6 +36,9 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "evaluation_rows",
+        "judges",
+        "sampling",
     },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
