@@ -90,7 +90,7 @@ def mcnemar(gained: int, lost: int) -> float:
     """
     changed = gained + lost
     tail = sum(math.comb(changed, i) for i in range(min(gained, lost) + 1))
-    return min(1.0, 2 * tail / 2**changed)
+    return float(min(1.0, 2 * tail / (1 << changed)))
 
 
 def stratum_of(draws: Sequence[tuple[bool, bool]]) -> Stratum:

@@ -45,10 +45,13 @@ def _values(run_id: int, arm: Arm, row: Row, position: int) -> dict[str, Any]:
     }
 
 
-def load_arm(session: Session, run_id: int, name: str | None, mode: str) -> tuple[str, list[Row]]:
+def load_arm(
+    session: Session, run_id: int, name: str | None, own: str, mode: str
+) -> tuple[str, list[Row]]:
     """The rows of one arm of an evaluate run, to hold another against.
 
-    The arm of this name; without one the only arm, or else the only one in this thinking mode.
+    The arm of this name; without one the only arm, or else the only one in this thinking mode, or
+    the one there that is named as the other is (`own`).
 
     Raises:
         NotFound: there is no such run or arm.
@@ -63,13 +66,15 @@ def load_arm(session: Session, run_id: int, name: str | None, mode: str) -> tupl
             f"expected responses in evaluate run {run_id}, found none: it was cut short, or made"
             " before responses were kept; evaluate the base again"
         )
-    chosen = _chosen(arms, run_id, name, mode)
+    chosen = _chosen(arms, run_id, name, (own, mode))
     return f"{chosen[0]} · thinking {chosen[1]}", list(_rows(session, run_id, chosen))
 
 
-def _chosen(arms: Sequence[Arm], run_id: int, name: str | None, mode: str) -> Arm:
+def _chosen(arms: Sequence[Arm], run_id: int, name: str | None, own: Arm) -> Arm:
     named = [arm for arm in arms if name in (None, arm[0], f"{arm[0]} · thinking {arm[1]}")]
-    fitting = named if len(named) == 1 else [arm for arm in named if arm[1] == mode]
+    fitting = named if len(named) == 1 else [arm for arm in named if arm[1] == own[1]]
+    if own in fitting:
+        return own
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join(repr(f"{arm} · thinking {thinking}") for arm, thinking in arms[:20])

@@ -15,6 +15,7 @@ from alignment.comparison import Comparison, compare_rows
 from alignment.differences import Differences, DifferencesError, compare
 from alignment.estimates import EstimateError
 from alignment.evaluation import EvaluationError, Response, response_of
+from alignment.evaluation_report import Report, ReportArm
 from alignment.evaluation_rows import load_arm, put_rows
 from alignment.examples import prompt_messages
 from alignment.groups import load_group, share_categories
@@ -33,7 +34,8 @@ from alignment.sampling import OnProgress, Prompt, Sample
 from gateway.prompts import defused
 from store.engine import reading, transaction
 from store.errors import InvalidInput
-from store.runs import failing_run, finish_run, start_run
+from store.metadata import utc_now
+from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus, ThinkingMode
 from store.tables import EvaluationRun, Question
 from store.traces import iterate_traces, question_key
@@ -82,9 +84,12 @@ class Sampler(Protocol):
 class Appraiser(Protocol):
     """A judge of rows; each is given its question and what was found for it."""
 
-    by_evidence: bool
-    prompt_hash: str
-    model: str
+    @property
+    def by_evidence(self) -> bool: ...
+    @property
+    def prompt_hash(self) -> str: ...
+    @property
+    def model(self) -> str: ...
 
     def appraise(
         self,
@@ -181,8 +186,9 @@ def evaluate_traces(
     """
     plan = plan or Plan()
     inputs = _Inputs.read(engine, plan) if plan.questions else _Inputs.of_traces(plan)
-    run = start_run(engine, RunKind.EVALUATE, parameters=plan.document() | {"traces": True}
-                    | _judged_by(judge), prompt_hash=judge.prompt_hash if judge else None)  # fmt: skip
+    parameters = plan.document() | {"traces": True} | _judged_by(judge)
+    prompt_hash = judge.prompt_hash if judge else None
+    run = start_run(engine, RunKind.EVALUATE, parameters=parameters, prompt_hash=prompt_hash)
     prepare(run)
     with failing_run(engine, run.id):
         arms = _trace_arms(engine, plan, inputs, on_progress)
@@ -236,7 +242,7 @@ class _Inputs:
 
     def prompts(self) -> list[Prompt]:
         """The chat for each question; marks of chat templates in snippets lose their meaning."""
-        found = []
+        found: list[Prompt] = []
         for question in self.questions:
             snippets = [defused(text) for text in self.snippets.get(question.id, ())]
             found.append(prompt_messages(with_snippets(question.text, snippets)))
@@ -314,7 +320,7 @@ def _evaluated(engine: sa.Engine, plan: Plan, arm: _Arm) -> Evaluated:
         return found
     k = figures.long_form.k if figures.long_form else 0.0
     with reading(engine) as session:
-        name, before = load_arm(session, plan.base, plan.base_name, arm.thinking)
+        name, before = load_arm(session, plan.base, plan.base_name, arm.name, arm.thinking)
     comparison = compare_rows(f"run {plan.base}: {name}", before, arm.rows, k)
     if not comparison.contrasts:
         raise InvalidInput(
@@ -347,8 +353,8 @@ def _keep(
             put_rows(session, done.run_id, (each.name, each.thinking), each.rows, count)
             count += len(each.rows)
         session.add(
-            EvaluationRun(run_id=done.run_id, training_run_id=training_run_id, dataset=dataset[:500],
-                          metrics=figures)
+            EvaluationRun(run_id=done.run_id, training_run_id=training_run_id,
+                          dataset=dataset[:500], metrics=figures)
         )  # fmt: skip
         finish_run(session, done.run_id, done.status, message, metrics=figures, done_items=count)
 
@@ -361,6 +367,26 @@ def metrics_of(evaluated: Evaluated) -> dict[str, Any]:
              "comparison": evaluated.comparison}  # fmt: skip
     found |= {name: asdict(part) for name, part in parts.items() if part is not None}
     return found | {"counts": asdict(figures.counts)}
+
+
+def report_of(done: Evaluation, command: str) -> Report:
+    """What a report says of an evaluation."""
+    return Report(
+        command=command,
+        run_id=done.run_id,
+        version=code_version(),
+        made_at=utc_now().strftime("%Y-%m-%d %H:%M UTC"),
+        parameters=dict(done.parameters),
+        arms=[
+            ReportArm(one.name, one.dataset, one.thinking, one.figures, one.rows, one.comparison)
+            for one in done.arms
+        ],
+        transitions=done.transitions,
+        transition_names=(
+            str(done.parameters.get("before")),
+            str(done.parameters.get("after")),
+        ),
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from alignment.decoding import Decoding as Decoding
 from alignment.policy import Policy
 from alignment.tokens import Encoder, open_encoder
 
@@ -14,27 +15,7 @@ Message = tuple[str, str]
 
 
 class GenerationError(ValueError):
-    """A prompt leaves no room for a response, or a setting is out of range."""
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How responses are drawn; the defaults are the paper's. A temperature of 0 is greedy."""
-
-    temperature: float = 0.6
-    top_p: float = 0.95
-    top_k: int = 20
-    max_new_tokens: int = 8192
-    batch_size: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        fine = self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0
-        if not fine or self.max_new_tokens < 1 or self.batch_size < 1:
-            raise GenerationError(
-                "Expected temperature ≥ 0, top_p in (0, 1], top_k ≥ 0, max_new_tokens and "
-                f"batch_size ≥ 1; got {self}."
-            )
+    """A prompt leaves no room for a response."""
 
 
 @dataclass(frozen=True)

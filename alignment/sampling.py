@@ -17,7 +17,7 @@ from store.errors import InvalidInput
 from store.tables import TrainingRun
 
 if TYPE_CHECKING:
-    from alignment.generation import Decoding
+    from alignment.decoding import Decoding
     from gateway.door import Answer, Door
 
 OnProgress = Callable[[int, int | None], None]
