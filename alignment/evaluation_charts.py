@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from alignment import svg
 from alignment.gold_position import BINS, GoldPositions, Spread
@@ -81,7 +82,8 @@ def position_chart(positions: GoldPositions, title: str) -> str:
     """
     sides = {(one.end, one.side): one for one in positions.spreads}
     parts: list[str] = []
-    for panel, end in enumerate(("first", "last")):
+    ends: tuple[Literal["first", "last"], ...] = ("first", "last")
+    for panel, end in enumerate(ends):
         top = 18 + panel * (PANEL + 58)
         kept, lost = sides[(end, "kept")], sides[(end, "lost")]
         parts += _panel(top, f"{end} time that the gold stands in the thinking", kept, lost)

@@ -2,75 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
 
 from alignment.comparison import Comparison, compare_rows
-from alignment.differences import Differences, DifferencesError, compare
-from alignment.estimates import EstimateError
-from alignment.evaluation import EvaluationError, Response, response_of
+from alignment.differences import Differences, compare
+from alignment.evaluation_arms import Arm, sampled_rows, trace_arms
+from alignment.evaluation_plan import Inputs, Plan, mendable
 from alignment.evaluation_report import Report, ReportArm
 from alignment.evaluation_rows import load_arm, put_rows
-from alignment.examples import prompt_messages
 from alignment.groups import load_group, share_categories
-from alignment.judged import CUT_OFF, Figures, Row, exact_judgments, figures_of
-from alignment.matching import answer_of
+from alignment.judged import Figures, Row, figures_of
 from alignment.questions import (
-    SNIPPETS_A_QUESTION,
     AskedQuestion,
-    QuestionFileError,
-    Task,
-    read_passages,
-    read_questions,
-    with_snippets,
 )
 from alignment.sampling import OnProgress, Prompt, Sample
-from gateway.prompts import defused
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.metadata import utc_now
 from store.runs import code_version, failing_run, finish_run, start_run
-from store.states import RunKind, RunStatus, ThinkingMode
-from store.tables import EvaluationRun, Question
-from store.traces import iterate_traces, question_key
+from store.states import RunKind, RunStatus
+from store.tables import EvaluationRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from store.tables import Run
-
-IMPORTED = "imported questions"
-IMPORTED_TRACES = "imported traces"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is asked and what of it is measured, whoever answers.
-
-    `before` and `after` name groups of annotated traces whose transitions are compared.
-    """
-
-    task: Task = "exact"
-    questions: Path | None = None
-    limit: int | None = None
-    draws: int = 1
-    snippets: Path | None = None
-    evidence: Path | None = None
-    k: float | None = None
-    base: int | None = None
-    base_name: str | None = None
-    before: str | None = None
-    after: str | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The plan as the run row keeps it."""
-        return {name: str(v) if isinstance(v, Path) else v for name, v in asdict(self).items()}
 
 
 class Sampler(Protocol):
@@ -152,7 +112,7 @@ def evaluate_policy(
     Raises:
         InvalidInput: the policy, the questions or the base cannot be read, or there are none.
     """
-    inputs = _Inputs.read(engine, plan)
+    inputs = Inputs.read(engine, plan)
     parameters = plan.document() | dict(policy.parameters) | _judged_by(judge)
     run = start_run(engine, RunKind.EVALUATE, parameters=parameters, seed=policy.seed,
                     model=policy.name[:200], total_items=len(inputs.questions) * plan.draws,
@@ -160,11 +120,11 @@ def evaluate_policy(
     prepare(run)
     with failing_run(engine, run.id):
         samples = policy.sampler.sample(inputs.prompts(), plan.draws, on_progress)
-        rows, unanswered = _sampled_rows(inputs.questions, samples, plan.draws)
+        rows, unanswered = sampled_rows(inputs.questions, samples, plan.draws)
         if not rows:
             raise InvalidInput(f"no question was answered: {samples[0].trouble}")
         name = f"{policy.name} + snippets" if plan.snippets else policy.name
-        arm = _Arm(name, "on", inputs.dataset, rows, unanswered)
+        arm = Arm(name, "on", inputs.dataset, rows, unanswered)
         return _finished(
             engine, run, plan, inputs, [arm], judge, on_progress, policy.training_run_id
         )
@@ -185,13 +145,13 @@ def evaluate_traces(
         InvalidInput: no trace fits.
     """
     plan = plan or Plan()
-    inputs = _Inputs.read(engine, plan) if plan.questions else _Inputs.of_traces(plan)
+    inputs = Inputs.read(engine, plan) if plan.questions else Inputs.of_traces(plan)
     parameters = plan.document() | {"traces": True} | _judged_by(judge)
     prompt_hash = judge.prompt_hash if judge else None
     run = start_run(engine, RunKind.EVALUATE, parameters=parameters, prompt_hash=prompt_hash)
     prepare(run)
     with failing_run(engine, run.id):
-        arms = _trace_arms(engine, plan, inputs, on_progress)
+        arms = trace_arms(engine, plan, inputs, on_progress)
         if not arms:
             raise InvalidInput(
                 "expected imported traces whose questions have gold answers, found none; "
@@ -200,100 +160,22 @@ def evaluate_traces(
         return _finished(engine, run, plan, inputs, arms, judge, on_progress, None)
 
 
-@dataclass(frozen=True)
-class _Arm:
-    name: str
-    thinking: str
-    dataset: str
-    rows: list[Row]
-    unanswered: int = 0
-
-
-@dataclass
-class _Inputs:
-    """The questions by their key, and what the files have for each by its id."""
-
-    questions: list[AskedQuestion]
-    dataset: str
-    snippets: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    evidence: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, engine: sa.Engine, plan: Plan) -> _Inputs:
-        with _mendable():
-            found = cls(_questions(engine, plan), plan.questions.name if plan.questions
-                        else IMPORTED)  # fmt: skip
-            return found._with_files(plan)
-
-    @classmethod
-    def of_traces(cls, plan: Plan) -> _Inputs:
-        with _mendable():
-            return cls([], IMPORTED_TRACES)._with_files(plan)
-
-    def _with_files(self, plan: Plan) -> _Inputs:
-        if plan.snippets:
-            self.snippets = read_passages(plan.snippets, "snippets", SNIPPETS_A_QUESTION)
-        if plan.evidence:
-            self.evidence = read_passages(plan.evidence, "evidence")
-        return self
-
-    def by_key(self) -> dict[str, AskedQuestion]:
-        return {question_key(question.text): question for question in self.questions}
-
-    def prompts(self) -> list[Prompt]:
-        """The chat for each question; marks of chat templates in snippets lose their meaning."""
-        found: list[Prompt] = []
-        for question in self.questions:
-            snippets = [defused(text) for text in self.snippets.get(question.id, ())]
-            found.append(prompt_messages(with_snippets(question.text, snippets)))
-        return found
-
-
 def _judged_by(judge: Appraiser | None) -> dict[str, Any]:
     return {"judge": judge.model, "by_evidence": judge.by_evidence} if judge else {}
-
-
-def _sampled_rows(
-    questions: Sequence[AskedQuestion], samples: Sequence[Sample], draws: int
-) -> tuple[list[Row], int]:
-    asked = [(question, draw) for question in questions for draw in range(draws)]
-    rows = [
-        _sampled_row(question, draw, sample)
-        for (question, draw), sample in zip(asked, samples, strict=True)
-        if not sample.unanswered
-    ]
-    return rows, len(samples) - len(rows)
-
-
-def _sampled_row(question: AskedQuestion, draw: int, sample: Sample) -> Row:
-    response = response_of(question.id, question.text, question.golds, sample.text,
-                           draw=draw, truncated=sample.truncated)  # fmt: skip
-    detail = {CUT_OFF: sample.truncated, "request_hash": sample.request_hash,
-              "trouble": sample.trouble}  # fmt: skip
-    row = _row(response, question_key(question.text))
-    return replace(row, response=sample.text, detail={k: v for k, v in detail.items() if v})
-
-
-def _row(response: Response, key: str) -> Row:
-    return Row(
-        id=response.id, question=response.question, question_key=key, golds=response.golds,
-        thinking=response.thinking, answer=response.answer, draw=response.draw,
-        judgments=exact_judgments(response),
-    )  # fmt: skip
 
 
 def _finished(
     engine: sa.Engine,
     run: Run,
     plan: Plan,
-    inputs: _Inputs,
-    arms: Sequence[_Arm],
+    inputs: Inputs,
+    arms: Sequence[Arm],
     judge: Appraiser | None,
     on_progress: OnProgress,
     training_run_id: int | None,
 ) -> Evaluation:
     """Judge, compare, and keep everything in one transaction."""
-    with _mendable():
+    with mendable():
         judged = [_judged(arm, inputs, judge, on_progress) for arm in arms]
         evaluated = tuple(_evaluated(engine, plan, arm) for arm in judged)
         transitions = _transitions(engine, plan)
@@ -304,7 +186,7 @@ def _finished(
     return done
 
 
-def _judged(arm: _Arm, inputs: _Inputs, judge: Appraiser | None, on_progress: OnProgress) -> _Arm:
+def _judged(arm: Arm, inputs: Inputs, judge: Appraiser | None, on_progress: OnProgress) -> Arm:
     if judge is None:
         return arm
     questions = inputs.by_key() or {
@@ -313,7 +195,7 @@ def _judged(arm: _Arm, inputs: _Inputs, judge: Appraiser | None, on_progress: On
     return replace(arm, rows=judge.appraise(arm.rows, questions, inputs.evidence, on_progress))
 
 
-def _evaluated(engine: sa.Engine, plan: Plan, arm: _Arm) -> Evaluated:
+def _evaluated(engine: sa.Engine, plan: Plan, arm: Arm) -> Evaluated:
     figures = figures_of(arm.rows, arm.unanswered, plan.k)
     found = Evaluated(arm.name, arm.dataset, arm.thinking, figures, tuple(arm.rows))
     if plan.base is None:
@@ -387,71 +269,3 @@ def report_of(done: Evaluation, command: str) -> Report:
             str(done.parameters.get("after")),
         ),
     )
-
-
-@contextmanager
-def _mendable() -> Iterator[None]:
-    """What the pure modules refuse, the user is shown."""
-    try:
-        yield
-    except (DifferencesError, EstimateError, EvaluationError, QuestionFileError) as error:
-        raise InvalidInput(str(error)) from error
-
-
-def _questions(engine: sa.Engine, plan: Plan) -> list[AskedQuestion]:
-    if plan.questions is not None:
-        found = read_questions(plan.questions, plan.limit, plan.task)
-    else:
-        with reading(engine) as session:
-            found = [one for one in _imported(session) if one.golds or plan.task == "long-form"]
-        found = found[: plan.limit]
-    if not found:
-        raise InvalidInput(
-            "expected imported questions with gold answers, found none; run "
-            "`mralign traces import FILE` first, or name --questions FILE"
-        )
-    return found
-
-
-def _imported(session: Session) -> Iterable[AskedQuestion]:
-    for question in session.exec(select(Question).order_by(col(Question.id))):
-        yield AskedQuestion(str(question.id), question.text, tuple(question.gold_answers))
-
-
-def _trace_arms(
-    engine: sa.Engine, plan: Plan, inputs: _Inputs, on_progress: OnProgress
-) -> list[_Arm]:
-    groups: dict[tuple[str, str], list[Row]] = {}
-    asked, draws = inputs.by_key(), dict[tuple[str, str, str], int]()
-    done = 0
-    with reading(engine) as session:
-        for batch in iterate_traces(session):
-            for trace, question, _ in batch:
-                mode = trace.thinking_mode.value
-                group = groups.setdefault((trace.model, mode), [])
-                golds = _golds(plan, asked, question)
-                if golds is None or (plan.limit is not None and len(group) >= plan.limit):
-                    continue
-                thinking = trace.thinking if trace.thinking_mode == ThinkingMode.ON else None
-                key = (trace.model, mode, question.key)
-                draws[key] = draws.get(key, -1) + 1
-                response = Response(trace.external_id, question.text, golds, thinking,
-                                    answer_of(trace.answer), draws[key])  # fmt: skip
-                group.append(_row(response, question.key))
-            done += len(batch)
-            on_progress(done, None)
-    return [
-        _Arm(model, mode, inputs.dataset, rows)
-        for (model, mode), rows in sorted(groups.items())
-        if rows
-    ]
-
-
-def _golds(
-    plan: Plan, asked: Mapping[str, AskedQuestion], question: Question
-) -> tuple[str, ...] | None:
-    """What a trace's answer is held against; None where the trace is left out."""
-    if plan.questions is not None:
-        return asked[question.key].golds if question.key in asked else None
-    wanted = question.gold_answers or plan.task == "long-form"
-    return tuple(question.gold_answers) if wanted else None

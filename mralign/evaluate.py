@@ -117,7 +117,8 @@ def evaluate(
     --endpoint replies are kept: the same command goes on where it was cut short. The exit code is
     3 where a question got no answer.
     """
-    from alignment.evaluation_run import Plan, evaluate_policy, evaluate_traces
+    from alignment.evaluation_plan import Plan
+    from alignment.evaluation_run import evaluate_policy, evaluate_traces
 
     _check(traces, policy, adapter, endpoint, (before, after), (draws, temperature))
     plan = Plan(task.value, questions, limit, draws, snippets, evidence, k, base, base_name,

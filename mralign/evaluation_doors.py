@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from alignment.decoding import Decoding
-    from alignment.evaluation_run import Appraiser, Plan, Policy
+    from alignment.evaluation_plan import Plan
+    from alignment.evaluation_run import Appraiser, Policy
     from gateway.budget import Budget
     from gateway.door import Door
     from gateway.roles import Role, RoleSettings

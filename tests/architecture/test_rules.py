@@ -36,6 +36,8 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "evaluation_plan",
+        "evaluation_arms",
         "evaluation_rows",
         "judges",
         "sampling",
