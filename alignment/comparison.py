@@ -48,11 +48,15 @@ def compare_rows(
 def _strata(
     before: Sequence[Row], ones: Mapping[str, Outcomes], others: Mapping[str, Outcomes]
 ) -> list[Contrast]:
-    """The gain in Acc where the base was right in both, wrong in both, or inconsistent."""
+    """The gain in Acc where the base was right in both, wrong in both, or inconsistent.
+
+    Beside an arm without thinking, whose Acc is EM_a, it is the gain in EM_a.
+    """
     found = []
     for how in NORMALISATIONS:
-        figure, draws = f"Acc · {how}", draws_of(before, how)
-        if figure not in ones or figure not in others:
+        shared = [f"{name} · {how}" for name in ("Acc", "EM_a") if f"{name} · {how}" in others]
+        figure, draws = next(iter(shared), ""), draws_of(before, how)
+        if figure not in ones:
             continue
         both = [q for q in match_questions(ones[figure], others[figure]).questions if q in draws]
         of = {question: stratum_of(draws[question]) for question in both}

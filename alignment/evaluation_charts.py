@@ -13,8 +13,8 @@ from typing import Literal
 from alignment import svg
 from alignment.gold_position import BINS, GoldPositions, Spread
 
-WIDTH = 380
-LEFT, RIGHT = 14, 14
+WIDTH = 330
+LEFT, RIGHT = 8, 8
 ROW = 46
 PANEL = 130
 INK = 'fill="currentColor"'
@@ -32,19 +32,17 @@ class Line:
 
 
 def interval_chart(lines: Sequence[Line], title: str, unit: str = "%") -> str:
-    """Each value as a dot on its interval, one line each, over one scale that has a zero."""
+    """Each value as a dot on its interval, one line each, over one scale whose zero is marked."""
     low = min(0.0, *(line.low for line in lines))
     high = max(line.high for line in lines)
     scale = _Scale(low, high if high > low else low + 1.0)
     marks = [mark for place, line in enumerate(lines) for mark in _line_marks(place, line, scale)]
     height = ROW * len(lines) + 34
-    zero = scale.at(0.0)
-    axis = f'<line x1="{zero:g}" x2="{zero:g}" y1="6" y2="{height - 24}" class="axis"/>'
     ends = [
         svg.text(scale.at(value), height - 8, f"{value:g} {unit}", f'{INK} text-anchor="{anchor}"')
         for value, anchor in _ticks(scale)
     ]
-    return svg.image(WIDTH, height, title, [axis, *marks, *ends], None)
+    return svg.image(WIDTH, height, title, [*marks, *ends], None)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class _Scale:
 def _ticks(scale: _Scale) -> Iterator[tuple[float, str]]:
     """The ends of the scale, and zero where it lies well between them."""
     yield round(scale.low, 1), "start"
-    if scale.low < 0.0 and 70 < scale.at(0.0) < WIDTH - 70:
+    if scale.low < 0.0 and 100 < scale.at(0.0) < WIDTH - 110:
         yield 0.0, "middle"
     yield round(scale.high, 1), "end"
 
@@ -68,8 +66,10 @@ def _ticks(scale: _Scale) -> Iterator[tuple[float, str]]:
 def _line_marks(place: int, line: Line, scale: _Scale) -> Iterator[str]:
     top = ROW * place + 18
     y = top + 14
-    yield svg.text(LEFT, top, svg.shortened(line.label, 44), INK)
+    yield svg.text(LEFT, top, svg.shortened(line.label, 32), INK)
     yield svg.text(WIDTH - RIGHT, top, line.note, f'{INK} text-anchor="end" font-weight="600"')
+    zero = scale.at(0.0)
+    yield f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="{y - 8}" y2="{y + 8}" class="axis"/>'
     steps = f"M {scale.at(line.low):.1f} {y} H {scale.at(line.high):.1f}"
     yield svg.path(steps, 'class="interval"', f"{line.label}: {line.note}")
     yield svg.circle(scale.at(line.value), y, 5, 'class="dot"')

@@ -25,6 +25,10 @@ from alignment.judged import Figures, Row
 
 MOST_EXAMPLES = 20
 MOST_CHARACTERS = 600
+INTERVALS = {
+    "wilson": "with Wilson's 95 % interval",
+    "bootstrap": "with the 95 % interval over drawn questions",
+}
 NORMALISED = {
     "plain": "as written (white space, one leading “Answer:” and one full stop aside)",
     "squad": "SQuAD: lower case, without punctuation and articles",
@@ -109,12 +113,11 @@ def _scale(one: Contrast) -> float:
 
 
 def _arm_view(arm: ReportArm) -> dict[str, Any]:
-    kind = sorted(_intervals(arm.figures))
     return {
         "arm": arm,
         "title": f"{arm.name} · thinking {arm.thinking}",
         "figures": arm.figures,
-        "interval_kind": " and ".join(kind),
+        "interval_kind": " and ".join(INTERVALS[kind] for kind in sorted(_intervals(arm.figures))),
         "chart": _chart(arm),
         "positions": [(one, _position_view(one, arm)) for one in arm.figures.positions],
         "comparison": arm.comparison,

@@ -178,7 +178,7 @@ def _values(judgments: Judgments, k: float) -> dict[str, float]:
 def _match_values(judgment: dict[str, Any]) -> dict[str, float]:
     thinking, answer = judgment["in_thinking"], judgment["in_answer"]
     if thinking is None:
-        return {"Acc": float(answer), "EM_a": float(answer)}
+        return {"EM_a": float(answer)}  # which is its Acc, and no other arm's
     return {
         "Acc": float(thinking and answer),
         "Mis": float(thinking != answer),
