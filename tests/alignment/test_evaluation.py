@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignment.estimates import EstimateError, share
 from alignment.evaluation import (
     EvaluationError,
     Judgment,
@@ -12,7 +13,6 @@ from alignment.evaluation import (
     response_of,
     score,
 )
-from alignment.estimates import EstimateError, share
 
 judgments = st.lists(
     st.builds(Judgment, in_thinking=st.booleans(), in_answer=st.booleans()), min_size=1, max_size=40

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from alignment.decoding import Decoding, DecodingError
-from alignment.generation import GenerationError, draw, generate
+from alignment.generation import GenerationError, generate
 from alignment.policy import Policy, load_policy
 from alignment.tiny import build_tiny_policy, conversation
 

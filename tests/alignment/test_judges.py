@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment.claims import Checked, Claim, Checker, f1_at_k, recall_at_k, score_claims, within
+from alignment.claims import Checked, Checker, Claim, f1_at_k, recall_at_k, score_claims, within
+from alignment.judged import Row, figures_of
 from alignment.judges import ClaimJudge, TruthJudge
 from alignment.judging import MAX_SHOWN_CHARACTERS, ReplyError, find_document, shortened
-from alignment.judged import Row, figures_of
 from alignment.questions import AskedQuestion
 from alignment.truthfulness import Verdict, score_truth
 from gateway.door import open_role
@@ -48,9 +48,7 @@ Answer = Callable[[dict[str, Any]], str]
 def truth_judge(
     engine: sa.Engine, answer: Answer, faults: list[Fault | None] | None = None
 ) -> Iterator[tuple[TruthJudge, FakeEndpoint]]:
-    with FakeEndpoint(answer, faults or []) as endpoint, open_role(
-        engine, endpoint.role()
-    ) as door:
+    with FakeEndpoint(answer, faults or []) as endpoint, open_role(engine, endpoint.role()) as door:
         door.retries = Retries(first_wait_s=0.0)
         yield TruthJudge(door.ask, "m", 2), endpoint
 
