@@ -33,6 +33,7 @@ class Arm:
 def sampled_rows(
     questions: Sequence[AskedQuestion], samples: Sequence[Sample], draws: int
 ) -> tuple[list[Row], int]:
+    """The responses that were given, matched, in the order of asking; and how many were not."""
     asked = [(question, draw) for question in questions for draw in range(draws)]
     rows = [
         _sampled_row(question, draw, sample)
@@ -60,6 +61,7 @@ def _row(response: Response, key: str) -> Row:
 
 
 def trace_arms(engine: sa.Engine, plan: Plan, inputs: Inputs, on_progress: OnProgress) -> list[Arm]:
+    """The imported traces that fit the plan, each model and thinking mode apart."""
     groups: dict[tuple[str, str], list[Row]] = {}
     asked, draws = inputs.by_key(), dict[tuple[str, str, str], int]()
     done = 0

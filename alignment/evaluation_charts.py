@@ -34,7 +34,7 @@ class Line:
 def interval_chart(lines: Sequence[Line], title: str, unit: str = "%") -> str:
     """Each value as a dot on its interval, one line each, over one scale whose zero is marked."""
     low = min(0.0, *(line.low for line in lines))
-    high = max(line.high for line in lines)
+    high = max(0.0, *(line.high for line in lines))
     scale = _Scale(low, high if high > low else low + 1.0)
     marks = [mark for place, line in enumerate(lines) for mark in _line_marks(place, line, scale)]
     height = ROW * len(lines) + 34
@@ -86,7 +86,7 @@ def position_chart(positions: GoldPositions, title: str) -> str:
     for panel, end in enumerate(ends):
         top = 18 + panel * (PANEL + 58)
         kept, lost = sides[(end, "kept")], sides[(end, "lost")]
-        parts += _panel(top, f"{end} time that the gold stands in the thinking", kept, lost)
+        parts += _panel(top, f"{end} place of the gold answer", kept, lost)
     return svg.image(WIDTH, 2 * (PANEL + 58) + 6, title, parts, None)
 
 

@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
+from alignment.run import pair_traces
 from mralign.evaluate import app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError, NotFound
-from store.states import RunKind, RunStatus
+from store.states import RunKind, RunStatus, VersionStatus
 from store.tables import EvaluationRun, Run, TrainingRun
 from store.traces import add_traces
+from tests.corpora import build_annotated_corpus
 
 
 @dataclass(frozen=True)
@@ -206,3 +208,19 @@ def test_a_refused_training_is_a_failed_run_without_a_checkpoint(
 def test_the_help_names_every_figure() -> None:
     text = invoke("--help").output
     assert all(word in text for word in ("Acc", "Mis", "--questions", "--traces", "--adapter"))
+
+
+def test_transitions_before_and_after_stand_in_the_report(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    build_annotated_corpus(database, 8, VersionStatus.FROZEN)
+    pair_traces(database)
+    report, out = tmp_path / "report.html", tmp_path / "out.json"
+    groups = ("--before", "polarity=negative", "--after", "polarity=positive")
+    result = invoke("--traces", *groups, "--report", str(report), "--out", str(out))
+    assert result.exit_code == 0, result.output
+    page = report.read_text()
+    assert "Transitions before and after" in page and "beyond chance" in page
+    assert "polarity=positive minus polarity=negative" in page
+    found = json.loads(out.read_text())["transitions"]
+    assert found["states"][0] == "start" and found["mean_l1"] > 0
