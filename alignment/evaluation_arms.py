@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
+from alignment.answering import OnProgress, Sample
 from alignment.evaluation import Response, response_of
 from alignment.evaluation_plan import Inputs, Plan
 from alignment.judged import CUT_OFF, Row, exact_judgments
 from alignment.matching import answer_of
 from alignment.questions import AskedQuestion
-from alignment.sampling import OnProgress, Sample
 from store.engine import reading
 from store.states import ThinkingMode
 from store.tables import Question

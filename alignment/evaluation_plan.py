@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from alignment.answering import Prompt
 from alignment.differences import DifferencesError
 from alignment.estimates import EstimateError
 from alignment.evaluation import EvaluationError
@@ -24,7 +25,6 @@ from alignment.questions import (
     read_questions,
     with_snippets,
 )
-from alignment.sampling import Prompt
 from gateway.prompts import defused
 from store.engine import reading
 from store.errors import InvalidInput

@@ -11,9 +11,9 @@ from sqlmodel import Session, SQLModel, col, select
 from alignment.judged import Row
 from gateway.cache import storable
 from store.errors import InvalidInput, NotFound
+from store.evaluation_tables import EvaluatedResponse
 from store.runs import get_run
 from store.states import RunKind
-from store.tables import EvaluatedResponse
 
 ROWS_A_STATEMENT = 200
 

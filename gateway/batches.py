@@ -25,11 +25,11 @@ from gateway.dialect import Dialect
 from gateway.exchange import ChatReply, ChatRequest
 from gateway.settings import find_secret
 from store import batches
+from store.batch_tables import ModelBatch
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.metadata import utc_now
 from store.states import BatchStatus
-from store.tables import ModelBatch
 
 UPLOAD_TIMEOUT_S = 600.0
 LINES_A_COMMIT = 200

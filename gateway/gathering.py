@@ -20,16 +20,16 @@ from gateway.batch_service import RemoteBatch
 from gateway.batches import Services, advance, close, holder, open_services, send
 from gateway.budget import Budget, Prices, Reservation
 from gateway.cache import find_reply, request_hash
-from gateway.chat import OpenAIChat
+from gateway.dialect import Dialect
 from gateway.door import Answer, Door, answered
 from gateway.exchange import ChatRequest, Messages
 from gateway.faults import BudgetSpent, RepliesPending
 from gateway.roles import RoleSettings
 from store import batches
+from store.batch_tables import BatchRequest, ModelBatch
 from store.engine import reading, transaction
 from store.metadata import utc_now
 from store.states import BatchStatus
-from store.tables import BatchRequest, ModelBatch
 
 ATTEMPTS = 3  # batches that one process puts a request into, where it may succeed in another
 ROWS_A_COMMIT = 200
@@ -84,7 +84,7 @@ class Gatherer:
         reason = self.gathering.why_not(key)
         if reason is not None:
             return Answer("", key, trouble=reason, failed=True)
-        if isinstance(self.door.chat, OpenAIChat) and not self.door.chat.dialect.settled:
+        if not self._dialect.settled:
             if not self.gathering.fits(request, self.prices):
                 raise BudgetSpent(self.door.budget.explain(request))
             return self.door.ask(messages, schema, stretch)
@@ -97,10 +97,16 @@ class Gatherer:
         share = self.role.batch_price_share
         return Prices(self.role.price_in_usd * share, self.role.price_out_usd * share)
 
+    @property
+    def _dialect(self) -> Dialect:
+        """What the server was found to take; a chat that has no dialect takes the first form."""
+        found: Dialect = getattr(self.door.chat, "dialect", Dialect(settled=True))
+        return found
+
     def _put(self, key: str, request: ChatRequest) -> None:
         if not self.gathering.take(request, self.prices):
             raise BudgetSpent(self.door.budget.explain(request))
-        size = len(line_of(key, self.door.chat.dialect.body(request)))  # type: ignore[attr-defined]
+        size = len(line_of(key, self._dialect.body(request)))
         limits, stack = self.gathering.limits, self.stack
         if stack.count >= limits.requests or stack.size_bytes + size > limits.size_bytes:
             self.seal()
@@ -125,12 +131,11 @@ class Gatherer:
         stack.rows = []
 
     def _new_batch(self) -> ModelBatch:
-        dialect = self.door.chat.dialect  # type: ignore[attr-defined]
         return ModelBatch(
             key=uuid4().hex, run_id=self.door.run_id, status=BatchStatus.PREPARED,
             model=self.door.model, base_url=self.role.base_url,
             key_variable=self.role.key_variable, prices=asdict(self.prices),
-            dialect=asdict(dialect), holder=holder(),
+            dialect=asdict(self._dialect), holder=holder(),
         )  # fmt: skip
 
     def seal(self) -> None:

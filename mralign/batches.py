@@ -13,7 +13,7 @@ from store.states import BatchStatus
 if TYPE_CHECKING:
     from gateway.budget import Prices
     from gateway.exchange import ChatReply
-    from store.tables import ModelBatch
+    from store.batch_tables import ModelBatch
 
 app = typer.Typer(
     help="Requests that were sent as files, and how far they have come.",

@@ -118,8 +118,8 @@ def chosen_policy(
     decoding: "Decoding",
 ) -> "Policy":
     """The policy at its endpoint, or the one that is loaded here."""
+    from alignment.answering import EndpointPolicy, LocalPolicy, choose_policy
     from alignment.evaluation_run import Policy
-    from alignment.sampling import EndpointPolicy, LocalPolicy, choose_policy
     from gateway.roles import Role
 
     if Role.POLICY in opened:

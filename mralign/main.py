@@ -23,6 +23,7 @@ NOUNS = {
     "agreement": "How far two sources of controlled labels agree.",
     "transitions": "How the reasoning moves between categories.",
     "export": "Write the training set, and start training on it.",
+    "train": "Train a policy from a recipe file, in one process or several.",
     "explain-weight": "Where a weight of an export comes from.",
     "evaluate": "Accuracy and misleading rate of a policy or of traces.",
     "models": "Which language models are asked, and who said so.",

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from mralign import review
 from mralign.database import open_database
 from mralign.migrating import import_, migrate
 from mralign.terminal import say, show_table
@@ -34,6 +35,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command()(review.queue)
+app.command()(review.recluster)
 app.command("worth")(worth)
 app.command("migrate")(migrate)
 app.command("import")(import_)
@@ -64,8 +67,11 @@ def draft(
     cluster_run: Annotated[
         int | None, typer.Option(help="The cluster run; the parent's or the newest by default.")
     ] = None,
+    proposed: Annotated[
+        bool, typer.Option("--proposed", help="Start from what `cluster run --discover` proposed.")
+    ] = False,
 ) -> None:
-    """Make a draft: categories from a preset or a parent, labels from a cluster run."""
+    """Make a draft: categories from a preset, a parent or a proposal, labels from a cluster run."""
     with transaction(open_database()) as session:
         if cluster_run is None and parent is None:
             newest = find_latest_run(session, RunKind.CLUSTER)
@@ -76,6 +82,7 @@ def draft(
             preset=preset,
             parent=name_or_number(parent) if parent else None,
             cluster_run_id=cluster_run,
+            proposed=proposed,
         )
         state = get_review_state(session, version.id)
     source = f"cluster run {version.cluster_run_id}" if version.cluster_run_id else "no labels"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mralign.agreement import paired_units
 from mralign.database import open_database
+from mralign.sources import CONSENSUS, list_steps
 from mralign.terminal import say, show_table
 from mralign.version_names import name_or_number
 from store import annotations
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from store.tables import Run, TaxonomyVersion
 
 MOST_RUNS = 1000
-CONSENSUS = "consensus"
 
 
 def worth(
@@ -85,8 +84,11 @@ def _annotations(
     """Both annotators' label sets on common units, and the moves out of each category."""
     if run is None:
         return [], {}
-    units = paired_units(engine, run.id, source_a, source_b)
+    from annotator.consensus import pair_units
+
     with reading(engine) as session:
+        sides = (list_steps(session, run.id, source) for source in (source_a, source_b))
+        units = pair_units(*sides)
         chains: list[list[LabelSet]] = [
             [frozenset(key for key, _ in step.labels) for step in steps]
             for _, steps in annotations.list_label_sets(session, run.id, CONSENSUS)

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
+from store.batch_tables import BatchRequest, ModelBatch
 from store.errors import NotFound
 from store.metadata import utc_now
 from store.states import BatchStatus
-from store.tables import BatchRequest, ModelBatch
 
 HELD_FOR = timedelta(minutes=15)  # longer than any one step takes
 

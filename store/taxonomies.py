@@ -1,5 +1,6 @@
 """Taxonomies: clusters as a run found them, versions, their categories and their mappings."""
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from store.errors import NotFound
@@ -10,6 +11,7 @@ from store.tables import (
     ClusterMembership,
     Mapping,
     OpenLabel,
+    Phrase,
     TaxonomyVersion,
 )
 
@@ -99,3 +101,12 @@ def list_memberships(session: Session, run_id: int) -> list[tuple[ClusterMembers
     )
     rows = [(membership, label) for membership, label in session.exec(query)]
     return sorted(rows, key=lambda row: (-row[0].instances, row[1].key))
+
+
+def list_phrases(session: Session, run_id: int) -> dict[int, bytes]:
+    """The vectors of what a cluster run folded its labels to, by number."""
+    used = sa.select(col(ClusterMembership.phrase_id)).where(
+        col(ClusterMembership.run_id) == run_id
+    )
+    query = sa.select(col(Phrase.id), col(Phrase.vector)).where(col(Phrase.id).in_(used))
+    return {number: vector for number, vector in session.execute(query)}

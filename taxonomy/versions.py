@@ -24,6 +24,7 @@ from store.taxonomies import (
     list_mappings,
     list_versions,
 )
+from taxonomy.beliefs import outcome
 from taxonomy.contents import MappedLabel, VersionContent, VersionDiff, compare, hash_content
 from taxonomy.decisions import DecisionError, UnknownNameError, clean_line
 from taxonomy.replay import CategoryText
@@ -52,6 +53,7 @@ def create_draft(
     cluster_run_id: int | None = None,
     preset: str | None = None,
     parent: str | int | None = None,
+    proposed: bool = False,
     person: Person | None = None,
     categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
@@ -60,6 +62,7 @@ def create_draft(
     `categories` are texts from elsewhere, in the place of a preset's.
 
     Without a cluster run it takes the parent's; without either it has categories and no labels.
+    With `proposed` it takes the categories that the cluster run proposed from the labels alone.
 
     Raises:
         Conflict: a version has this name already.
@@ -69,7 +72,10 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
-    categories = _starting(preset) if categories is None else categories
+    if proposed and not (preset is None and parent is None and categories is None):
+        raise InvalidInput("expected one source of categories, got proposed ones and another")
+    if categories is None:
+        categories = _proposed(session, cluster_run_id) if proposed else _starting(preset)
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:
@@ -190,6 +196,7 @@ def get_content(session: Session, version: TaxonomyVersion) -> VersionContent:
             row.definition,
             row.scope_note,
             tuple(row.examples),
+            tuple(row.counter_examples or ()),
         )
         for row in rows
     )
@@ -209,7 +216,8 @@ def _write_categories(
 
 
 def _columns(text: CategoryText) -> dict[str, Any]:
-    return {**asdict(text), "examples": list(text.examples)}
+    lists = {"examples": list(text.examples), "counter_examples": list(text.counter_examples)}
+    return {**asdict(text), **lists}
 
 
 def _clean_name(session: Session, name: str) -> str:
@@ -246,6 +254,15 @@ def _starting(preset: str | None) -> list[dict[str, Any]]:
         raise NotFound(str(error)) from error
 
 
+def _proposed(session: Session, cluster_run_id: int | None) -> list[dict[str, Any]]:
+    run = get_run(session, cluster_run_id, RunKind.CLUSTER) if cluster_run_id else None
+    if run is None or "proposal" not in run.parameters:
+        raise InvalidInput(
+            "expected a cluster run that proposes categories; run `mralign cluster run --discover`"
+        )
+    return list(run.parameters["proposal"])
+
+
 _FROM = {
     VersionStatus.IN_REVIEW: (VersionStatus.DRAFT,),
     VersionStatus.APPROVED: (VersionStatus.IN_REVIEW,),
@@ -279,14 +296,14 @@ def _move(
 
 def _current_content(session: Session, version: TaxonomyVersion) -> VersionContent:
     standing = stand(session, version)
-    state = standing.state
+    state, believed = standing.state, standing.show().spread.by_key
     labels = tuple(
         MappedLabel(
             label.open_label_id,
             label.key,
             label.text,
-            state.category(label.key),
-            state.outcome(label.key),
+            (found := outcome(state, label.key, believed.get(label.key))).category,
+            found.origin,
             label.distance,
             label.instances,
         )

@@ -10,15 +10,16 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from store import people
+from store import people, tokens
 from store.engine import reading
 from store.errors import NotPermitted
 from store.people import SignedIn
 from store.tables import Person
 from webapp import forgery
 from webapp.forms import Form, read_form
-from webapp.pages import Page, Shell
-from webapp.permissions import PUBLIC, Action, may
+from webapp.keymap import bound_keys
+from webapp.pages.frame import Page, Shell
+from webapp.permissions import BROWSER_ONLY, PUBLIC, Action, may
 from webapp.rendering import render
 from webapp.reviews import Review, read_review
 
@@ -31,6 +32,10 @@ AfterId = Annotated[int | None, Query(ge=1, le=LARGEST_ROW_ID)]
 
 class NotSignedIn(Exception):
     """The route needs somebody, and nobody is signed in."""
+
+
+class WrongToken(Exception):
+    """A program showed a token that is revoked, expired, or was never given out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,11 @@ class Visit:
         Raises:
             NotFound: there is no such version.
         """
-        return read_review(session, version_id)
+        return read_review(session, version_id, self.viewer)
+
+    def blind_to(self, review: Review) -> int | None:
+        """The visitor's number where they review blind, to hide from them what others said."""
+        return self.viewer.person_id if self.viewer and review.blind else None
 
     def person(self, session: Session) -> Person:
         """The person who asks, as a row to write down next to what they did."""
@@ -68,7 +77,8 @@ class Visit:
 
     def shell(self) -> Shell:
         """What the frame round a page needs to know."""
-        return Shell(path=self.request.url.path, viewer=self.viewer, may=self.may)
+        keys = bound_keys(self.viewer.keys if self.viewer else {})
+        return Shell(path=self.request.url.path, viewer=self.viewer, may=self.may, keys=keys)
 
 
 class Access:
@@ -79,14 +89,18 @@ class Access:
 
     async def __call__(self, request: Request) -> None:
         """Find out who asks, whether they may, and whether their form is genuine."""
-        viewer = await run_in_threadpool(find_viewer, request)
+        bearer = bearer_of(request)
+        viewer = await run_in_threadpool(find_viewer, request, bearer)
         request.state.viewer, request.state.form = viewer, Form({})
         self._require_permission(viewer)
+        if bearer is not None and self.action in BROWSER_ONLY:
+            raise NotPermitted(f"a program may not {self.action.value}; sign in with a browser")
         if request.method in forgery.SAFE_METHODS:
             return
-        forgery.require_same_origin(request)
+        if bearer is None:
+            forgery.require_same_origin(request)
         form = request.state.form = await read_form(request)
-        if viewer is not None and self.action not in PUBLIC:
+        if bearer is None and viewer is not None and self.action not in PUBLIC:
             forgery.require_token(form.token(forgery.TOKEN_FIELD), viewer.csrf_token)
 
     def _require_permission(self, viewer: SignedIn | None) -> None:
@@ -103,8 +117,24 @@ def allows(action: Action) -> Any:
     return Depends(Access(action))
 
 
-def find_viewer(request: Request) -> SignedIn | None:
-    """Who holds the cookie of this request."""
+def bearer_of(request: Request) -> str | None:
+    """The token of a program; no browser sends one by itself, so no other site can forge it."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
+
+
+def find_viewer(request: Request, bearer: str | None = None) -> SignedIn | None:
+    """Who asks: for whom a program's token acts, else who holds the cookie.
+
+    Raises:
+        WrongToken: there is a token, and it is worth nothing.
+    """
+    if bearer is not None:
+        with reading(request.app.state.engine) as session:
+            found = tokens.find_api_token(session, bearer)
+        if found is None:
+            raise WrongToken
+        return found
     token = request.cookies.get(SESSION_COOKIE)
     if not token:
         return None

@@ -8,7 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store import verdicts
+from store.people import SignedIn
+from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
+from taxonomy.decisions import REMARKS
 
 EVENTS_SHOWN = 100
 Payload = Mapping[str, Any]
@@ -16,7 +20,7 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event as a line of the history."""
+    """An event as a line of the history; of a verdict, the number is minus its act."""
 
     id: int
     revision: int
@@ -27,11 +31,19 @@ class EventLine:
 
 
 def list_lines(
-    session: Session, version_id: int, *, before: int | None = None, limit: int = EVENTS_SHOWN
+    session: Session,
+    version_id: int,
+    *,
+    before: int | None = None,
+    limit: int = EVENTS_SHOWN,
+    blind_to: int | None = None,
 ) -> list[EventLine]:
-    """The newest events first, from below revision `before`."""
+    """The newest events first, from below revision `before`.
+
+    Whoever reviews blind, `blind_to`, does not see what others remarked.
+    """
     query = (
-        _lines()
+        _lines(blind_to)
         .where(col(ReviewEvent.version_id) == version_id)
         .order_by(col(ReviewEvent.revision).desc())
         .limit(limit)
@@ -41,10 +53,12 @@ def list_lines(
     return [_line(session, row) for row in session.execute(query).all()]
 
 
-def list_since(session: Session, version_id: int, revision: int) -> list[EventLine]:
+def list_since(
+    session: Session, version_id: int, revision: int, blind_to: int | None = None
+) -> list[EventLine]:
     """What happened after a revision, oldest first."""
     query = (
-        _lines()
+        _lines(blind_to)
         .where(col(ReviewEvent.version_id) == version_id)
         .where(col(ReviewEvent.revision) > revision)
     )
@@ -71,8 +85,8 @@ def find_line(session: Session, version_id: int, revision: int) -> EventLine | N
     return None if row is None else _line(session, row)
 
 
-def _lines() -> sa.Select[Any]:
-    return sa.select(
+def _lines(blind_to: int | None = None) -> sa.Select[Any]:
+    query = sa.select(
         col(ReviewEvent.id),
         col(ReviewEvent.revision),
         col(ReviewEvent.kind),
@@ -82,6 +96,36 @@ def _lines() -> sa.Select[Any]:
         col(ReviewEvent.created_at),
         col(ReviewEvent.reason),
     ).outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
+    if blind_to is None:
+        return query
+    return query.where(
+        col(ReviewEvent.kind).not_in(REMARKS) | (col(ReviewEvent.person_id) == blind_to)
+    )
+
+
+def list_acts(session: Session, version_id: int, viewer: SignedIn) -> list[EventLine]:
+    """The verdicts of the viewer that stand, the newest first."""
+    rows = verdicts.list_acts(session, version_id, viewer.person_id)
+    return [_act_line(row, viewer, _count_labels(session, row)) for row in rows[:EVENTS_SHOWN]]
+
+
+def find_act(session: Session, version_id: int, act: int, viewer: SignedIn) -> EventLine | None:
+    """A verdict of the viewer; nobody else's."""
+    rows = verdicts.list_act(session, version_id, act, viewer.person_id)
+    return _act_line(rows[0], viewer, len(rows)) if rows else None
+
+
+def _count_labels(session: Session, row: Verdict) -> int:
+    return len(verdicts.list_act(session, row.version_id, row.act, row.person_id))
+
+
+def _act_line(row: Verdict, viewer: SignedIn, labels: int) -> EventLine:
+    payload = {"labels": [row.label_key] * labels, "category": row.category}
+    what = describe("mark_noise" if row.noise else "assign", payload)
+    if row.withdrawn_at is not None:
+        what = f"took back: {what}"
+    when = row.withdrawn_at or row.created_at
+    return EventLine(-row.act, 0, what, viewer.name, when, "a verdict that others do not see")
 
 
 def _line(session: Session, row: Any) -> EventLine:
@@ -129,8 +173,17 @@ def _merge(payload: Payload) -> str:
     return f"merged clusters of {_labels(payload)}{named}"
 
 
+def _approve_rows(payload: Payload) -> str:
+    keys = sorted(payload["rows"])
+    return f"approved {keys[0] if len(keys) == 1 else f'{len(keys)} categories'}"
+
+
 def _remark(what: str, payload: Payload) -> str:
     return f"{what}: “{payload['text']}”" if payload["text"] else what
+
+
+def _recluster(payload: Payload) -> str:
+    return f"went over to the clusters of run {payload['to']}"
 
 
 def _retire(payload: Payload) -> str:
@@ -152,4 +205,6 @@ _WORDS: dict[str, Callable[[Payload], str]] = {
     "add_category": lambda payload: f"added category {payload['key']}",
     "edit_category": lambda payload: f"edited category {payload['key']}",
     "retire_category": _retire,
+    "approve_rows": _approve_rows,
+    "recluster": _recluster,
 }

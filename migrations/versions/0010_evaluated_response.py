@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
@@ -29,7 +29,9 @@ def upgrade() -> None:
             ["run_id"], ["run.id"], name=op.f("fk_evaluated_response_run_id_run")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evaluated_response")),
-        sa.UniqueConstraint("run_id", "position", name=op.f("uq_evaluated_response_run_id_position")),
+        sa.UniqueConstraint(
+            "run_id", "position", name=op.f("uq_evaluated_response_run_id_position")
+        ),
     )
 
 

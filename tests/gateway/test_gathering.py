@@ -17,12 +17,13 @@ from gateway.exchange import ChatRequest
 from gateway.faults import BudgetSpent, EndpointUnusable, RepliesPending, TransientFault
 from gateway.gathering import FileLimits, Gatherer, Gathering, open_gathering
 from gateway.schemas import open_labels
+from store.batch_tables import BatchRequest, ModelBatch
 from store.batches import list_batches
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput
 from store.runs import get_run, start_run
 from store.states import BatchStatus, RunKind
-from store.tables import BatchRequest, ModelBatch, ModelReply
+from store.tables import ModelReply
 from tests.fakes import FakeEndpoint, Fault
 
 SCHEMA = open_labels(1)

@@ -14,8 +14,9 @@ from typer.testing import CliRunner, Result
 from mralign.evaluate import app
 from store.engine import get_engine, reading
 from store.errors import InvalidInput
+from store.evaluation_tables import EvaluatedResponse
 from store.states import RunStatus
-from store.tables import EvaluatedResponse, EvaluationRun, ModelReply, Run
+from store.tables import EvaluationRun, ModelReply, Run
 from tests.fakes import REFUSAL, TOO_LONG, FakeEndpoint, Fault
 
 QUESTIONS = [

@@ -10,15 +10,14 @@ from store.errors import InvalidInput
 from taxonomy.curation import Assign
 from taxonomy.priority import lay_lanes
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import BoardLane, BoardPage
+from webapp.keymap import board_letters
+from webapp.pages.review import BoardLane, BoardPage
 from webapp.permissions import Action
 from webapp.reviews import Review
 from webapp.routes.clusters import Done, notice_of
 from webapp.routes.decisions import take
 
 router = APIRouter(prefix="/versions/{version_id}")
-# The letters that move a cluster; the others mean something on every page.
-LETTERS = "abcdefhilmopqrstvwxz"
 At = Annotated[str, Query(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")]
 
 
@@ -27,31 +26,37 @@ def show_board(visit: Visiting, version_id: RowId, at: At = "", done: Done = Non
     """Every lane, the most doubtful first."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
-    lanes = lanes_of(review)
+        notice = notice_of(visit, session, version_id, done)
+    letters = board_letters(visit.shell().keys)
+    lanes = lanes_of(review, letters)
     return visit.show(
         BoardPage(
             review=review,
             lanes=lanes,
-            moves=[(letter_of(review, category.key), category) for category in review.categories],
+            moves=[
+                (letter_of(review, letters, category.key), category)
+                for category in review.categories
+            ],
             at=at or next((group.anchor for one in lanes for group in one.lane.open), ""),
             notice=notice,
         )
     )
 
 
-def lanes_of(review: Review) -> list[BoardLane]:
+def lanes_of(review: Review, letters: str = "") -> list[BoardLane]:
     """The lanes with their categories and letters."""
     return [
-        BoardLane(lane, review.by_key.get(lane.category or ""), letter_of(review, lane.category))
+        BoardLane(
+            lane, review.by_key.get(lane.category or ""), letter_of(review, letters, lane.category)
+        )
         for lane in lay_lanes(review.groups, review.by_key)
     ]
 
 
-def letter_of(review: Review, key: str | None) -> str:
+def letter_of(review: Review, letters: str, key: str | None) -> str:
     """The letter of a category, by its place; those past the last letter have none."""
-    place = review.by_key[key].position if key is not None else len(LETTERS)
-    return LETTERS[place] if place < len(LETTERS) else ""
+    place = review.by_key[key].position if key is not None else len(letters)
+    return letters[place] if place < len(letters) else ""
 
 
 @router.post("/board", dependencies=[allows(Action.REVIEW)])

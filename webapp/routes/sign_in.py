@@ -15,7 +15,7 @@ from store.states import Role
 from store.tables import Person
 from webapp.dependencies import SESSION_COOKIE, Visit, Visiting, allows
 from webapp.limits import AttemptLimit
-from webapp.pages import SignInPage
+from webapp.pages.frame import SignInPage
 from webapp.permissions import Action
 
 router = APIRouter()
@@ -100,7 +100,8 @@ def _begin(visit: Visit, person: Person) -> str:
     with transaction(visit.engine) as session:
         if old:
             people.end_sign_in(session, old)
-        return people.begin_sign_in(session, person)
+        client = visit.request.headers.get("user-agent")
+        return people.begin_sign_in(session, person, client)
 
 
 def _set_cookie(response: Response, token: str, secure: bool) -> None:

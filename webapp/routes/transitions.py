@@ -11,7 +11,7 @@ from store.runs import find_latest_run
 from store.states import RunKind
 from webapp.dependencies import Visit, Visiting, allows
 from webapp.matrices import Matrices
-from webapp.pages import MatrixImage, TransitionsPage
+from webapp.pages.records import MatrixImage, TransitionsPage
 from webapp.permissions import Action
 from webapp.rendering import svg_response
 
