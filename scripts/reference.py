@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 from typer.main import get_command
 
+import store.people_tables
+import store.review_tables
 import store.tables
 from mralign.main import NOUNS, app
 
@@ -51,7 +53,7 @@ def _prose(text: str | None) -> str:
 
 def tables_page() -> str:
     """Every table with its columns, as the store defines them."""
-    lines = ["# Tables", "", "Written by `make docs` from `store/tables.py`; do not edit.", ""]
+    lines = ["# Tables", "", "Written by `make docs` from the tables in `store/`; do not edit.", ""]
     by_table = {model.__tablename__: model for model in _models()}
     for table in SQLModel.metadata.sorted_tables:
         model = by_table[table.name]
@@ -62,7 +64,8 @@ def tables_page() -> str:
 
 
 def _models() -> Iterator[Any]:
-    for value in vars(store.tables).values():
+    modules = (store.tables, store.review_tables, store.people_tables)
+    for value in (value for module in modules for value in vars(module).values()):
         if isinstance(value, type) and issubclass(value, SQLModel) and hasattr(value, "__table__"):
             yield value
 

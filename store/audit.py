@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
 from store.metadata import utc_now
-from store.tables import AuditEntry
+from store.people_tables import AuditEntry
 
 COMMAND_LINE = "command line"
 

@@ -15,8 +15,9 @@ from sqlmodel import Session, SQLModel, col, select
 from store import audit
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
+from store.people_tables import PersonSetting, SignIn
 from store.states import Role
-from store.tables import Person, PersonSetting, SignIn
+from store.tables import Person
 
 if TYPE_CHECKING:
     from pwdlib import PasswordHash

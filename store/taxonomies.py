@@ -15,6 +15,7 @@ from store.tables import (
     ClusterMembership,
     Mapping,
     OpenLabel,
+    Phrase,
     TaxonomyVersion,
 )
 
@@ -139,3 +140,12 @@ def list_memberships(session: Session, run_id: int) -> list[tuple[ClusterMembers
     )
     rows = [(membership, label) for membership, label in session.exec(query)]
     return sorted(rows, key=lambda row: (-row[0].instances, row[1].key))
+
+
+def list_phrases(session: Session, run_id: int) -> dict[int, bytes]:
+    """The vectors of what a cluster run folded its labels to, by number."""
+    used = sa.select(col(ClusterMembership.phrase_id)).where(
+        col(ClusterMembership.run_id) == run_id
+    )
+    query = sa.select(col(Phrase.id), col(Phrase.vector)).where(col(Phrase.id).in_(used))
+    return {number: vector for number, vector in session.execute(query)}

@@ -10,8 +10,9 @@ from store import audit
 from store.errors import InvalidInput, NotFound
 from store.metadata import utc_now
 from store.people import SignedIn, clean_name, end_sign_ins, hash_token, lesser_role
+from store.people_tables import ApiToken, ResetToken
 from store.states import Role
-from store.tables import ApiToken, Person, ResetToken
+from store.tables import Person
 
 RESET_LASTS = timedelta(days=3)
 API_TOKEN_LASTS = timedelta(days=365)

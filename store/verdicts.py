@@ -12,7 +12,8 @@ from store import audit
 from store.audit import Actor
 from store.errors import InvalidInput
 from store.metadata import utc_now
-from store.tables import ReviewSetting, TaxonomyVersion, Verdict
+from store.review_tables import ReviewSetting, Verdict
+from store.tables import TaxonomyVersion
 
 MAX_OVERLAP = 9
 MAX_GUIDELINES = 20_000

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from taxonomy.descent import Descent, describe_descent, follow, trace_descent
 from taxonomy.replay import CategoryText
 
 
@@ -48,12 +49,18 @@ class MovedLabel:
 
 @dataclass(frozen=True)
 class CategoryChange:
-    """A category that is added, retired or edited, with its instances before and after."""
+    """A category that is not what it was, with its instances before and after.
+
+    `kind` is added, retired, merged, split, renamed, edited, or moved where only labels did;
+    `partners` are the categories that it came from or went to.
+    """
 
     key: str
-    change: str  # added, retired, or the names of the texts that differ
+    change: str  # the kind in words with its partners, or the names of the texts that differ
     instances_before: int
     instances_after: int
+    kind: str = "moved"
+    partners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,19 +124,32 @@ def _category_changes(before: VersionContent, after: VersionContent) -> list[Cat
     old = {category.key: category for category in before.categories}
     new = {category.key: category for category in after.categories}
     was, now = count_instances(before), count_instances(after)
+    flows = follow(before.labels, after.labels)
+    descents = trace_descent(before.categories, after.categories, flows)
     changes = []
     for key in [*new, *(key for key in old if key not in new)]:
-        change = _describe_change(old.get(key), new.get(key))
-        if change or was.get(key, 0) != now.get(key, 0):
-            changes.append(CategoryChange(key, change, was.get(key, 0), now.get(key, 0)))
+        kind, text = _describe_change(old.get(key), new.get(key), descents.get(key))
+        if text or was.get(key, 0) != now.get(key, 0):
+            partners = descents[key].partners if key in descents else ()
+            counts = was.get(key, 0), now.get(key, 0)
+            changes.append(CategoryChange(key, text, *counts, kind, partners))
     return changes
 
 
-def _describe_change(old: CategoryText | None, new: CategoryText | None) -> str:
+def _describe_change(
+    old: CategoryText | None, new: CategoryText | None, descent: Descent | None
+) -> tuple[str, str]:
+    """The kind of a change, and in words what it is; nothing where only labels moved."""
+    if descent is not None and (old is None or new is None):
+        return descent.kind, describe_descent(descent, arriving=old is None)
     if old is None or new is None:
-        return "added" if old is None else "retired"
+        return "moved", ""
     before, after = asdict(old), asdict(new)
-    return ", ".join(name.replace("_", " ") for name in before if before[name] != after[name])
+    texts = [name.replace("_", " ") for name in before if before[name] != after[name]]
+    if descent is not None:
+        others = [name for name in texts if name != "name"]
+        return "renamed", ", ".join([f"renamed from {old.name}", *others])
+    return ("edited" if texts else "moved"), ", ".join(texts)
 
 
 def count_instances(content: VersionContent) -> Mapping[str | None, int]:

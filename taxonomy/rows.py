@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
-from taxonomy.replay import Event, State
-from taxonomy.views import Group, LabelView
+from taxonomy.state import Event, State
+from taxonomy.views import LabelView, Views
 
 APPROVAL = "approve_rows"
 
@@ -30,16 +30,16 @@ class Row:
         return not self.issues
 
 
-def fingerprint_rows(state: State) -> dict[str, str]:
+def fingerprint_rows(views: Views) -> dict[str, str]:
     """The sha256 of each category's texts and labels: an approval holds for these alone."""
     labels: defaultdict[str | None, list[str]] = defaultdict(list)
-    for key in state.anchors:
-        labels[state.category(key)].append(key)
+    for label in views.labels.values():
+        labels[label.category].append(label.key)
     return {
         key: hashlib.sha256(
             json.dumps([asdict(text), sorted(labels[key])], sort_keys=True).encode()
         ).hexdigest()
-        for key, text in state.categories.items()
+        for key, text in views.state.categories.items()
     }
 
 
@@ -54,19 +54,14 @@ def find_approvals(in_force: Iterable[Event], prints: Mapping[str, str]) -> dict
     return approvals
 
 
-def lay_rows(
-    state: State,
-    in_force: Iterable[Event],
-    groups: Sequence[Group],
-    disputed: Collection[str],
-) -> dict[str, Row]:
+def lay_rows(views: Views, in_force: Iterable[Event], disputed: Collection[str]) -> dict[str, Row]:
     """Every category as a row, in the vocabulary's order; `disputed` are keys of labels."""
-    prints = fingerprint_rows(state)
+    state, prints = views.state, fingerprint_rows(views)
     approvals = find_approvals(in_force, prints)
     open_labels: defaultdict[str | None, int] = defaultdict(int)
     quarrels: defaultdict[str | None, int] = defaultdict(int)
     flags: defaultdict[str | None, int] = defaultdict(int)
-    for group in groups:
+    for group in views.by_size:
         flags[group.category] += bool(group.flag)
         for label in group.labels:
             open_labels[label.category] += _is_open(label)

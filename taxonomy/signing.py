@@ -20,10 +20,15 @@ OPEN = (VersionStatus.DRAFT, VersionStatus.IN_REVIEW)
 
 
 def list_rows(session: Session, version_id: int) -> dict[str, Row]:
-    """The categories of a version as rows to be approved, by key."""
+    """The categories of a version as rows to be approved, by key.
+
+    The guesses that a row holds may follow fewer decisions than there are: who approves it then
+    is asked to look again.
+    """
     standing = stand(session, get_version(session, version_id))
     disputed = {key for one in list_disputes(session, version_id) for key in one.keys}
-    return lay_rows(standing.state, standing.in_force, standing.views.by_size, disputed)
+    views = standing.show(exact=False).views
+    return lay_rows(views, standing.in_force, disputed)
 
 
 def approve_rows(
@@ -41,7 +46,7 @@ def approve_rows(
     if not rows or version.status not in OPEN:
         raise InvalidInput("expected rows of an open version to approve; choose some, or reopen it")
     standing = stand(session, version)
-    prints = fingerprint_rows(standing.state)
+    prints = fingerprint_rows(standing.show().views)
     changed = [key for key, seen in rows.items() if prints.get(key) != seen]
     if changed:
         raise Conflict(f"the row {changed[0]} says something else by now; look at it again")

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from taxonomy.replay import State
+from taxonomy.state import State
 
 
 @dataclass(frozen=True, order=True)
@@ -54,9 +54,7 @@ def rule(opinions: Iterable[Opinion], overlap: int) -> Ruling:
 
 def is_settled(state: State, key: str) -> bool:
     """Whether a decision in force says where the label belongs; a label that is gone is settled."""
-    if key not in state.anchors or key in state.decided:
-        return True
-    return state.anchors[key] is None and state.origins[key] != "noise"
+    return key not in state.anchors or key in state.decided or state.joined(key)
 
 
 def choose(state: State, category: str | None, noise: bool) -> Choice:

@@ -25,6 +25,7 @@ from store.taxonomies import (
     list_mappings,
     list_versions,
 )
+from taxonomy.beliefs import outcome
 from taxonomy.contents import MappedLabel, VersionContent, VersionDiff, compare, hash_content
 from taxonomy.decisions import DecisionError, UnknownNameError, clean_line
 from taxonomy.replay import CategoryText
@@ -53,11 +54,16 @@ def create_draft(
     cluster_run_id: int | None = None,
     preset: str | None = None,
     parent: str | int | None = None,
+    proposed: bool = False,
     person: Actor | None = None,
+    categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
     """A new draft: categories from a preset, or everything decided so far from a frozen parent.
 
+    `categories` are texts from elsewhere, in the place of a preset's.
+
     Without a cluster run it takes the parent's; without either it has categories and no labels.
+    With `proposed` it takes the categories that the cluster run proposed from the labels alone.
 
     Raises:
         Conflict: a version has this name already.
@@ -67,7 +73,10 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
-    categories = _starting(preset)
+    if proposed and not (preset is None and parent is None and categories is None):
+        raise InvalidInput("expected one source of categories, got proposed ones and another")
+    if categories is None:
+        categories = _proposed(session, cluster_run_id) if proposed else _starting(preset)
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:
@@ -246,6 +255,15 @@ def _starting(preset: str | None) -> list[dict[str, Any]]:
         raise NotFound(str(error)) from error
 
 
+def _proposed(session: Session, cluster_run_id: int | None) -> list[dict[str, Any]]:
+    run = get_run(session, cluster_run_id, RunKind.CLUSTER) if cluster_run_id else None
+    if run is None or "proposal" not in run.parameters:
+        raise InvalidInput(
+            "expected a cluster run that proposes categories; run `mralign cluster run --discover`"
+        )
+    return list(run.parameters["proposal"])
+
+
 _FROM = {
     VersionStatus.IN_REVIEW: (VersionStatus.DRAFT,),
     VersionStatus.APPROVED: (VersionStatus.IN_REVIEW,),
@@ -279,14 +297,14 @@ def _move(
 
 def _current_content(session: Session, version: TaxonomyVersion) -> VersionContent:
     standing = stand(session, version)
-    state = standing.state
+    state, believed = standing.state, standing.show().spread.by_key
     labels = tuple(
         MappedLabel(
             label.open_label_id,
             label.key,
             label.text,
-            state.category(label.key),
-            state.outcome(label.key),
+            (found := outcome(state, label.key, believed.get(label.key))).category,
+            found.origin,
             label.distance,
             label.instances,
         )

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 from taxonomy.decisions import UnknownNameError
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 DEFAULT_PRESET = "mr-align-15"
 PRESETS = {DEFAULT_PRESET: "mr_align_15.json"}

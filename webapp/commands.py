@@ -30,7 +30,20 @@ COMMANDS: dict[RunKind, tuple[str, Mapping[str, str]]] = {
             "seed": "--seed",
         },
     ),
-    RunKind.ANNOTATE: ("annotate run", {"taxonomy": "--taxonomy", "limit": "--limit"}),
+    RunKind.ANNOTATE: (
+        "annotate run",
+        {
+            "taxonomy": "--taxonomy",
+            "limit": "--limit",
+            "distilled": "--distilled",
+            "abstain_below": "--abstain-below",
+            "escalate": "--escalate",
+        },
+    ),
+    RunKind.DISTILL: (
+        "annotate distill",
+        {"folder": "", "annotate_run": "--annotate-run", "sources": "--sources"},
+    ),
     RunKind.EXPORT: (
         "export",
         {
@@ -50,6 +63,9 @@ COMMANDS: dict[RunKind, tuple[str, Mapping[str, str]]] = {
             "accumulation": "--accumulation",
             "learning_rate": "--learning-rate",
             "lambda_r": "--lambda-r",
+            "loss": "--loss",
+            "uniform_weights": "--uniform-weights",
+            "tuning": "--tuning",
             "seed": "--seed",
         },
     ),

@@ -11,7 +11,8 @@ from sqlmodel import Session, col
 
 from store import verdicts
 from store.people import SignedIn
-from store.tables import Person, ReviewEvent, Verdict
+from store.review_tables import Verdict
+from store.tables import Person, ReviewEvent
 from taxonomy.decisions import REMARKS
 
 EVENTS_SHOWN = 100
@@ -195,6 +196,10 @@ def _remark(what: str, payload: Payload) -> str:
     return f"{what}: “{payload['text']}”" if payload["text"] else what
 
 
+def _recluster(payload: Payload) -> str:
+    return f"went over to the clusters of run {payload['to']}"
+
+
 def _retire(payload: Payload) -> str:
     into = payload["into"]
     return f"retired category {payload['key']}" + (f" into {into}" if into else "")
@@ -215,4 +220,5 @@ _WORDS: dict[str, Callable[[Payload], str]] = {
     "edit_category": lambda payload: f"edited category {payload['key']}",
     "retire_category": _retire,
     "approve_rows": _approve_rows,
+    "recluster": _recluster,
 }

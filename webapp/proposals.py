@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session
+import sqlalchemy as sa
+from sqlmodel import Session, col
 
+from store.tables import Cluster, ClusterDescription
 from taxonomy.curation import Group, LabelView
 from webapp.queries.vectors import list_points
 from webapp.reviews import Review
@@ -12,18 +14,32 @@ from webapp.reviews import Review
 NAMES = 3
 
 
-def propose_names(labels: Sequence[tuple[str, int]], siblings: Sequence[str]) -> tuple[str, ...]:
-    """Up to three names: the labels of most instances that no other cluster is called by."""
-    taken = {name.casefold() for name in siblings}
-    ranked = sorted(labels, key=lambda label: -label[1])
-    free = dict.fromkeys(text for text, _ in ranked if text.casefold() not in taken)
-    return tuple(free)[:NAMES]
+def frequent_names(review: Review, labels: Sequence[LabelView]) -> list[str]:
+    """The labels of most instances that no cluster is called by."""
+    taken = {group.name.casefold() for group in review.groups}
+    ranked = sorted(labels, key=lambda label: -label.instances)
+    free = (label.text for label in ranked if label.text.casefold() not in taken)
+    return list(dict.fromkeys(free))
 
 
-def names_for(review: Review, group: Group) -> tuple[str, ...]:
-    """Names that the cluster could have instead of its own."""
-    labels = [(label.text, label.instances) for label in group.labels]
-    return propose_names(labels, [other.name for other in review.groups])
+def names_for(session: Session, review: Review, group: Group) -> list[str]:
+    """Names that the cluster could have instead: those that the clustering proposed come first."""
+    query = (
+        sa.select(col(ClusterDescription.proposals))
+        .join(Cluster, col(Cluster.id) == col(ClusterDescription.cluster_id))
+        .where(col(Cluster.run_id) == review.cluster_run_id)
+        .where(col(Cluster.number) == _number(group.anchor))
+    )
+    proposed = session.execute(query).scalar_one_or_none() or []
+    taken = {other.name.casefold() for other in review.groups}
+    free = [name for name in proposed if name.casefold() not in taken]
+    return list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
+
+
+def _number(anchor: str) -> int:
+    """The number of the clustering's own cluster; none has -1."""
+    digits = anchor.removeprefix("c")
+    return int(digits) if anchor.startswith("c") and digits.isdigit() else -1
 
 
 @dataclass(frozen=True)
@@ -45,12 +61,5 @@ def divide(session: Session, review: Review, group: Group) -> Division:
     )
     inside = halve(points).tolist()
     chosen = [label for label, apart in zip(group.labels, inside, strict=True) if apart]
-    return Division(frozenset(label.open_label_id for label in chosen), _name(review, chosen))
-
-
-def _name(review: Review, labels: Sequence[LabelView]) -> str:
-    named = propose_names(
-        [(label.text, label.instances) for label in labels],
-        [group.name for group in review.groups],
-    )
-    return next(iter(named), "")
+    name = next(iter(frequent_names(review, chosen)), "")
+    return Division(frozenset(label.open_label_id for label in chosen), name)

@@ -23,6 +23,7 @@ from taxonomy.curation import (
     get_review_state,
 )
 from taxonomy.priority import Lane, Waiting, lay_lanes, line_up
+from taxonomy.prospects import LabelQuestion
 from taxonomy.views import count_progress
 from webapp.colours import macro_classes
 
@@ -97,7 +98,7 @@ class Review:
     @cached_property
     def waiting(self) -> Sequence[Waiting]:
         """What waits for a decision, the most urgent first."""
-        return line_up(self.groups)
+        return line_up(self.groups, self.state.gains)
 
     @cached_property
     def lanes(self) -> Sequence[Lane]:
@@ -113,6 +114,16 @@ class Review:
     def open(self) -> bool:
         """Whether decisions are still taken."""
         return self.status not in CLOSED
+
+    @property
+    def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
+        """Single labels to ask the visitor about; a blind one not about what they have judged."""
+        if not self.blind:
+            return self.state.doubtful
+        seen = {label.key: label for group in self.groups for label in group.labels}
+        seen |= {label.key: label for label in self.noise}
+        asked = ((seen[label.key], question) for label, question in self.state.doubtful)
+        return [(label, question) for label, question in asked if label.origin != "reviewed"]
 
     @cached_property
     def reviewed(self) -> int:
@@ -150,7 +161,7 @@ def read_review(session: Session, version_id: int) -> Review:
     Raises:
         NotFound: there is no such version.
     """
-    state = get_review_state(session, version_id)
+    state = get_review_state(session, version_id, exact=False)
     overlap = get_rules(session, version_id).overlap
     with _lock:
         kept = _kept.setdefault(session.get_bind().engine.pool, {})
@@ -172,8 +183,18 @@ def read_review(session: Session, version_id: int) -> Review:
 
 def _same(before: ReviewState, now: ReviewState) -> bool:
     """Whether nothing moved; the views are made anew whenever what they show changes."""
-    seen = (before.version_name, before.status, before.revision)
-    return before.views is now.views and seen == (now.version_name, now.status, now.revision)
+    same = before.views is now.views and before.prospects is now.prospects
+    return same and _place(before) == _place(now)
+
+
+def _place(state: ReviewState) -> tuple[object, ...]:
+    return (
+        state.version_name,
+        state.status,
+        state.revision,
+        state.spread_revision,
+        state.cluster_run_id,
+    )
 
 
 def _label_run(session: Session, state: ReviewState) -> int | None:

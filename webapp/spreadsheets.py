@@ -19,7 +19,7 @@ def safe_cell(value: object) -> str:
     return f"'{text}" if risky else text
 
 
-def write_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def write_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The table line by line."""
     for row in chain([head], rows):
         line = io.StringIO()

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from store import audit
 from store.engine import reading, transaction
-from store.tables import ApiToken, ResetToken
+from store.people_tables import ApiToken, ResetToken
 from tests.builders import PASSWORD
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from store.audit import Sought
-from store.tables import ApiToken, AuditEntry, Person
+from store.people_tables import ApiToken, AuditEntry
+from store.tables import Person
 from webapp.keymap import Binding
 from webapp.pages.frame import Page
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from taxonomy.curation import CategoryView, Group, LabelView
 from taxonomy.priority import Lane, Waiting
+from taxonomy.prospects import LabelQuestion
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.proposals import Division
@@ -48,6 +49,7 @@ class QueuePage(Page):
     rows: Sequence[Waiting]
     found: int
     flagged: Sequence[Group]
+    doubtful: Sequence[tuple[LabelView, LabelQuestion]]
     words: str
     notice: EventLine | None
 

@@ -13,7 +13,7 @@ from store.engine import reading
 from webapp.dependencies import AfterId, Visiting, allows
 from webapp.pages.people import AuditPage
 from webapp.permissions import Action
-from webapp.spreadsheets import write_csv
+from webapp.spreadsheets import write_table
 
 router = APIRouter()
 PAGE_ROWS = 50
@@ -47,7 +47,7 @@ def show_audit(
 @router.get("/audit.csv", dependencies=[allows(Action.READ_AUDIT)])
 def export_audit(visit: Visiting, actor: Word = "", action: Word = "", q: Word = "") -> Response:
     """The whole log, or what is sought in it, as a table for a spreadsheet."""
-    lines = write_csv(COLUMNS, _rows(visit.engine, Sought(actor.strip(), action, q.strip())))
+    lines = write_table(COLUMNS, _rows(visit.engine, Sought(actor.strip(), action, q.strip())))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 

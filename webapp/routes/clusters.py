@@ -150,7 +150,7 @@ def show_cluster(
             choices=rank_choices(review, group),
             others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
             examples=_examples(session, review, group),
-            names=names_for(review, group),
+            names=names_for(session, review, group),
             division=division,
             comments=list_numbered(session, group.comments),
             recent=list_lines(session, version_id, limit=RECENT, blind_to=visit.blind_to(review)),

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from store.engine import reading
 from taxonomy import versions
+from taxonomy.codebook import write_csv, write_markdown
 from taxonomy.contents import VersionContent, count_instances
 from taxonomy.skos import write_turtle
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.markdown import write_markdown
 from webapp.permissions import Action
-from webapp.spreadsheets import write_csv
+from webapp.spreadsheets import write_table
 
 router = APIRouter(prefix="/versions/{version_id}")
 reading_allowed = allows(Action.READ)
@@ -27,7 +27,6 @@ CATEGORY_COLUMNS = (
     "counter_examples",
     "instances",
 )
-LABEL_COLUMNS = ("label", "category", "origin", "distance", "instances")
 
 
 @router.get("/vocabulary.ttl", dependencies=[reading_allowed])
@@ -45,7 +44,7 @@ def export_categories(visit: Visiting, version_id: RowId) -> Response:
 @router.get("/labels.csv", dependencies=[reading_allowed])
 def export_labels(visit: Visiting, version_id: RowId) -> Response:
     """A line a label, with the category that it goes to."""
-    return _file(visit, version_id, write_labels, "labels.csv", "text/csv")
+    return _file(visit, version_id, write_csv, "labels.csv", "text/csv")
 
 
 @router.get("/vocabulary.md", dependencies=[reading_allowed])
@@ -85,12 +84,4 @@ def write_categories(content: VersionContent) -> str:
         )
         for one in content.categories
     )
-    return "".join(write_csv(CATEGORY_COLUMNS, rows))
-
-
-def write_labels(content: VersionContent) -> str:
-    """The labels as CSV."""
-    rows = (
-        (one.text, one.category, one.origin, one.distance, one.instances) for one in content.labels
-    )
-    return "".join(write_csv(LABEL_COLUMNS, rows))
+    return "".join(write_table(CATEGORY_COLUMNS, rows))
