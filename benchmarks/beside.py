@@ -24,6 +24,7 @@ def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[st
     installed_s = install_s(venv)
     rows = records()
     theirs = measure_peer(venv, folder, rows, rounds, submits)
+    print(theirs, flush=True)
     ours = measure_pages(folder, rows, rounds, submits)
     return {
         "label_studio_install_s": installed_s,
@@ -79,7 +80,7 @@ def measure_pages(
     figures = {"import_s": import_s(url, folder, rows)}
     with server(url) as (address, _):
         visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
-        lists = [f"/traces?after={50 * (page - 1)}" for page in PAGES]
+        lists = ["/traces", *(f"/traces?after={50 * (page - 1)}" for page in PAGES[1:])]
         filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
         for name, paths in (("list_ms", lists), ("filter_ms", filters)):
             visitors[0].read(paths, 1)

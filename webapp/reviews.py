@@ -115,7 +115,7 @@ class Review:
         """Whether decisions are still taken."""
         return self.status not in CLOSED
 
-    @cached_property
+    @property
     def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
         """Single labels to ask the visitor about; a blind one not about what they have judged."""
         if not self.blind:
@@ -183,8 +183,18 @@ def read_review(session: Session, version_id: int) -> Review:
 
 def _same(before: ReviewState, now: ReviewState) -> bool:
     """Whether nothing moved; the views are made anew whenever what they show changes."""
-    seen = (before.version_name, before.status, before.revision)
-    return before.views is now.views and seen == (now.version_name, now.status, now.revision)
+    same = before.views is now.views and before.prospects is now.prospects
+    return same and _place(before) == _place(now)
+
+
+def _place(state: ReviewState) -> tuple[object, ...]:
+    return (
+        state.version_name,
+        state.status,
+        state.revision,
+        state.spread_revision,
+        state.cluster_run_id,
+    )
 
 
 def _label_run(session: Session, state: ReviewState) -> int | None:

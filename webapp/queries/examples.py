@@ -1,6 +1,6 @@
 """Example segments of a cluster: nearest its centre, and at its edge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,11 +19,9 @@ from store.tables import (
 
 EXAMPLES_SHOWN = 5
 EDGE_SHOWN = 3
-EDGE_LABELS = 6
+ROWS_A_SEGMENT = 8  # several rows are of one trace, of which one segment is shown
 LABELS_SEARCHED = 2_000  # a database takes so many in one question
 EXAMPLE_CHARACTERS = 600
-ROWS_READ = 8 * EXAMPLES_SHOWN  # several may stand in one trace
-LABELS_CONSIDERED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,61 +49,21 @@ def list_examples(
     session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
 ) -> Examples:
     """Segments that carry the labels nearest the centre, and those that carry the farthest."""
-    near = _near(session, cluster_run_id, open_label_ids[:LABELS_CONSIDERED])
-    nearest = _read(session, cluster_run_id, label_run_id, near)[:EXAMPLES_SHOWN]
-    far = _farthest(session, cluster_run_id, open_label_ids)
+    near = _list_by_distance(session, cluster_run_id, open_label_ids[:LABELS_SEARCHED])
+    far = near[: len(near) // 2 : -1]
+    runs = {"cluster_run": cluster_run_id, "label_run": label_run_id}
+    nearest = _read(session, runs, near, edge=False)[:EXAMPLES_SHOWN]
     shown = {(one.trace_id, one.position) for one in nearest}
-    edge = _read(session, cluster_run_id, label_run_id, far, edge=True)
-    others = [one for one in edge if (one.trace_id, one.position) not in shown]
-    return Examples(nearest, others[:EDGE_SHOWN])
+    others = _read(session, runs, far, edge=True)
+    edge = [one for one in others if (one.trace_id, one.position) not in shown]
+    return Examples(nearest, edge[:EDGE_SHOWN])
 
 
-def _read(
-    session: Session,
-    cluster_run_id: int,
-    label_run_id: int,
-    open_label_ids: Sequence[int],
-    edge: bool = False,
-) -> list[Example]:
-    """Segments with these labels, one a trace at most."""
-    asked = {
-        "cluster_run": cluster_run_id,
-        "label_run": label_run_id,
-        "labels": list(open_label_ids),
-    }
-    by_trace: dict[int, Example] = {}
-    for row in session.connection().execute(_examples(edge), asked):
-        trace_id, position, label, confidence, text, length, question = row
-        cut = length > EXAMPLE_CHARACTERS
-        example = Example(trace_id, position, label, confidence, text, cut, question)
-        by_trace.setdefault(trace_id, example)
-    return list(by_trace.values())
-
-
-def _near(session: Session, cluster_run_id: int, open_label_ids: Sequence[int]) -> list[int]:
-    """As many of the labels nearest the centre as have enough instances between them.
-
-    The instances of the others, thousands in a large cluster, need not be looked at.
-    """
-    chosen, instances = list[int](), 0
-    for number, count in _placed(session, cluster_run_id, open_label_ids):
-        if instances < ROWS_READ:
-            chosen.append(number)
-            instances += count
-    return chosen
-
-
-def _farthest(session: Session, cluster_run_id: int, open_label_ids: Sequence[int]) -> list[int]:
-    """The labels that lie farthest from the centre, without those nearer to it than others."""
-    placed = _placed(session, cluster_run_id, open_label_ids[:LABELS_SEARCHED])
-    found = [number for number, _ in reversed(placed)][:EDGE_LABELS]
-    return found[: max(1, len(open_label_ids) // 2)]
-
-
-def _placed(session: Session, cluster_run_id: int, open_label_ids: Sequence[int]) -> list[Any]:
-    """The labels with their instances, the nearest to the centre first."""
-    asked = {"cluster_run": cluster_run_id, "labels": list(open_label_ids)}
-    return list(session.connection().execute(_by_distance(), asked))
+def _list_by_distance(session: Session, run_id: int, ids: Sequence[int]) -> list[tuple[int, int]]:
+    """The labels with their counts of instances, the nearest to the centre first."""
+    asked = {"cluster_run": run_id, "labels": list(ids)}
+    rows = session.connection().execute(_by_distance(), asked)
+    return [(row[0], row[1]) for row in rows]
 
 
 @cache
@@ -119,6 +77,35 @@ def _by_distance() -> sa.Select[Any]:
         )
         .order_by(placed.distance, placed.open_label_id)
     )
+
+
+def _enough(labels: Sequence[tuple[int, int]], rows: int) -> list[int]:
+    """The first labels that have so many instances together: no more of them need be looked at."""
+    chosen: list[int] = []
+    for number, instances in labels:
+        if rows <= 0:
+            break
+        chosen.append(number)
+        rows -= instances
+    return chosen
+
+
+def _read(
+    session: Session, runs: Mapping[str, int], labels: Sequence[tuple[int, int]], edge: bool
+) -> list[Example]:
+    """Segments with the first of these labels, one a trace at most."""
+    asked = {**runs, "labels": _enough(labels, _rows(edge))}
+    by_trace: dict[int, Example] = {}
+    for row in session.connection().execute(_examples(edge), asked):
+        trace_id, position, label, confidence, text, length, question = row
+        cut = length > EXAMPLE_CHARACTERS
+        example = Example(trace_id, position, label, confidence, text, cut, question)
+        by_trace.setdefault(trace_id, example)
+    return list(by_trace.values())
+
+
+def _rows(edge: bool) -> int:
+    return ROWS_A_SEGMENT * (EDGE_SHOWN if edge else EXAMPLES_SHOWN)
 
 
 @cache
@@ -173,6 +160,6 @@ def _chosen(edge: bool) -> sa.Subquery:
             col(LabelInstance.confidence).desc(),
             col(LabelInstance.id),
         )
-        .limit(ROWS_READ)
+        .limit(_rows(edge))
         .subquery()
     )
