@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 from typer.testing import CliRunner, Result
 
 from mralign.annotate import app as annotate_app
@@ -103,15 +103,17 @@ def test_annotators_are_asked_in_batches_and_then_their_adjudicator(frozen: str)
     assert controlled(frozen, first.id) == controlled(frozen, second.id) != []
 
 
-def controlled(url: str, run_id: int) -> list[tuple[str, int, int, float]]:
+def controlled(url: str, run_id: int) -> list[str]:
+    """Every label of a run: whose, of which trace, which, how sure."""
     query = (
-        select(AnnotatedStep.source, AnnotatedStep.trace_id, ControlledLabel.category_id,
-               ControlledLabel.confidence)
-        .join(AnnotatedStep, ControlledLabel.step_id == AnnotatedStep.id)
-        .where(AnnotatedStep.run_id == run_id)
-    )  # fmt: skip
+        select(AnnotatedStep, ControlledLabel)
+        .join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
+        .where(col(AnnotatedStep.run_id) == run_id)
+    )
     with reading(get_engine(url)) as session:
-        return sorted(tuple(row) for row in session.exec(query))
+        rows = [(step.source, step.trace_id, step.first_segment, label.category_id,
+                 label.confidence) for step, label in session.exec(query)]  # fmt: skip
+    return sorted(map(repr, rows))
 
 
 @pytest.mark.parametrize("other", ["--offline", "--distilled=x"])
