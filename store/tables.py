@@ -1,4 +1,8 @@
-"""Every table, in reading order: traces, labels, clusters, vocabulary, training, people.
+"""The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
+
+Those of a review by several people, of how people come in and of what an evaluation judged stand
+in `store.review_tables`, `store.people_tables` and `store.evaluation_tables`; importing this
+registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -9,6 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+import store.evaluation_tables
+import store.people_tables
+import store.review_tables  # noqa: F401  they register themselves
 from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
     enum_column,
@@ -279,6 +286,9 @@ class Category(SQLModel, table=True):
     definition: str
     scope_note: str = ""
     examples: list[str] = Field(default_factory=list, sa_column=json_column())
+    counter_examples: list[str] | None = Field(
+        default=None, sa_column=sa.Column(sa.JSON(none_as_null=True), nullable=True)
+    )
 
 
 class Mapping(SQLModel, table=True):
@@ -386,35 +396,3 @@ class Person(SQLModel, table=True):
     password_hash: str
     active: bool = True
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-
-
-class SignIn(SQLModel, table=True):
-    """A session in a browser; the cookie holds the token, the row its sha256."""
-
-    __tablename__ = "sign_in"
-    token_hash: str = Field(primary_key=True, max_length=64)
-    person_id: int = Field(foreign_key="person.id", index=True)
-    csrf_token: str = Field(max_length=64)
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-    expires_at: datetime = Field(sa_column=time_column(index=True))
-
-
-class AuditEntry(SQLModel, table=True):
-    """Who did what to what, append-only."""
-
-    __tablename__ = "audit_entry"
-    id: int = Field(default=None, primary_key=True)
-    person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
-    actor: str = Field(max_length=100)  # the person's name, or "command line"
-    action: str = Field(max_length=100)
-    subject: str = Field(max_length=300)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column(index=True))
-
-
-class ProjectFact(SQLModel, table=True):
-    """A fact about the database as a whole, such as that it is a demo."""
-
-    __tablename__ = "project_fact"
-    key: str = Field(primary_key=True, max_length=100)
-    value: str

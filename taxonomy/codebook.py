@@ -68,6 +68,8 @@ def _entry(
     lines += ["", f"*Scope.* {plain(category.scope_note)}"] if category.scope_note else []
     if category.examples:
         lines += ["", "*Examples.* " + "; ".join(map(plain, category.examples))]
+    if category.counter_examples:
+        lines += ["", "*Not examples.* " + "; ".join(map(plain, category.counter_examples))]
     frequent = sorted(members, key=lambda label: (-label.instances, label.key))[:MOST_NAMES]
     listed = ", ".join(f"{plain(label.text)} ({label.instances})" for label in frequent)
     names = f": {listed}" if listed else ""

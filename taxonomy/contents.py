@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from taxonomy.descent import Descent, describe_descent, follow, trace_descent
 from taxonomy.replay import CategoryText
@@ -77,10 +78,11 @@ class VersionDiff:
 def hash_content(content: VersionContent) -> str:
     """The sha256 of the canonical JSON of categories, mapping and the parent's hash.
 
-    Identity: names of versions, instance counts and distances do not enter.
+    Identity: names of versions, instance counts and distances do not enter; nor do counter-examples
+    where there are none, so that a hash from before they were kept still holds.
     """
     document = {
-        "categories": [asdict(category) for category in content.categories],
+        "categories": [describe_category(category) for category in content.categories],
         "mapping": [
             [label.key, label.category, label.origin]
             for label in sorted(content.labels, key=lambda label: label.key)
@@ -89,6 +91,14 @@ def hash_content(content: VersionContent) -> str:
     }
     canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def describe_category(category: CategoryText) -> dict[str, Any]:
+    """The texts of a category as they are hashed: without counter-examples where there are none."""
+    texts = asdict(category)
+    if not category.counter_examples:
+        del texts["counter_examples"]
+    return texts
 
 
 def compare(before: VersionContent, after: VersionContent) -> VersionDiff:

@@ -11,11 +11,12 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
-from store.taxonomies import get_version
+from store.tables import ReviewEvent, TaxonomyVersion
+from store.taxonomies import get_head
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
@@ -43,6 +44,7 @@ __all__ = [
     "AddCategory",
     "Assign",
     "CategoryView",
+    "Checked",
     "Decision",
     "EditCategory",
     "Group",
@@ -55,6 +57,7 @@ __all__ = [
     "RetireCategory",
     "ReviewState",
     "Split",
+    "check",
     "decide",
     "get_review_state",
     "undo",
@@ -122,7 +125,7 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
     Raises:
         NotFound: there is no such version.
     """
-    version = get_version(session, version_id)
+    version = get_head(session, version_id)
     standing = stand(session, version)
     shown = standing.show(exact=exact)
     if shown.spread.revision != version.revision:
@@ -147,7 +150,7 @@ def decide(
     version_id: int,
     decision: Decision,
     *,
-    person: Person | None,
+    person: Actor | None,
     seen_revision: int | None,
     reason: str | None = None,
 ) -> ReviewEvent:
@@ -159,6 +162,28 @@ def decide(
         FrozenVersion: the version is frozen, or was.
         InvalidInput: the decision breaks a rule, or the version is approved.
     """
+    checked = check(session, version_id, decision, seen_revision=seen_revision)
+    return _write(session, checked.version, checked.kind, checked.payload, person, reason)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A decision that may be taken, and the version, locked, that it is about."""
+
+    version: TaxonomyVersion
+    standing: Standing
+    kind: str
+    payload: dict[str, Any]
+
+
+def check(
+    session: Session, version_id: int, decision: Decision, *, seen_revision: int | None
+) -> Checked:
+    """Lock the version, and see whether the decision may be taken on it as it stands.
+
+    Raises:
+        NotFound, Conflict, FrozenVersion, InvalidInput: as `decide` does.
+    """
     version = open_version(session, version_id)
     standing = stand(session, version)
     late = seen_revision is not None and seen_revision != version.revision
@@ -169,14 +194,14 @@ def decide(
     except DecisionError as error:
         raise _late(version) if late else InvalidInput(str(error)) from error
     _require_no_clash(version, standing, seen_revision, kind, payload)
-    return _write(session, version, kind, payload, person, reason)
+    return Checked(version, standing, kind, payload)
 
 
 def undo(
     session: Session,
     version_id: int,
     *,
-    person: Person | None,
+    person: Actor | None,
     event_id: int | None = None,
     seen_revision: int | None,
     reason: str | None = None,
@@ -259,7 +284,7 @@ def _write(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None,
+    person: Actor | None,
     reason: str | None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:

@@ -175,8 +175,9 @@ def _texts(texts: Mapping[str, Any]) -> Payload:
         checked["definition"] = clean_line(texts["definition"], "a definition", TEXT_LIMIT)
     if "scope_note" in texts:
         checked["scope_note"] = clean_optional(texts["scope_note"], "a scope note")
-    if "examples" in texts:
-        checked["examples"] = [clean_line(text, "an example") for text in texts["examples"]]
+    for name in ("examples", "counter_examples"):
+        if name in texts:
+            checked[name] = [clean_line(text, "an example") for text in texts[name]]
     return checked
 
 

@@ -43,7 +43,7 @@ def _waiting(group: Group, gains: Mapping[str, float] | None) -> Waiting:
 def _reason(group: Group) -> str:
     """Why in words: what is wrong with it, else that much hangs on it."""
     if group.skip:
-        return "somebody skipped it"
+        return "you skipped it"
     if group.category is None:
         return "the machine found no category for it"
     if group.doubt > UNSURE:

@@ -70,7 +70,7 @@ def _holder(state: State, keys: Sequence[str]) -> str | None:
 
 def _set_categories(state: State, event: Event) -> None:
     for entry in event.payload["categories"]:
-        category = CategoryText(**{**entry, "examples": tuple(entry.get("examples", ()))})
+        category = CategoryText.read(entry)
         state.categories[category.key] = category
 
 
@@ -151,8 +151,7 @@ def _edit_category(state: State, event: Event) -> None:
     if category is None:
         return
     given = {name: value for name, value in event.payload.items() if value is not None}
-    if "examples" in given:
-        given["examples"] = tuple(given["examples"])
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     state.categories[category.key] = replace(category, **given)
 
 

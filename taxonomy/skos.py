@@ -16,6 +16,7 @@ from taxonomy.contents import VersionContent
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 BASE = "urn:mralign:"
 POSITION = "position"
+COUNTER = "Not an example: "  # SKOS has no word for one
 PREFIX = f"@prefix skos: <{SKOS}> .\n"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -75,6 +76,7 @@ def describe(content: VersionContent, notes: Notes, base: str = BASE) -> Iterato
             ("definition", category.definition),
             *(note if category.scope_note else ()),
             *(("example", example) for example in category.examples),
+            *(("editorialNote", COUNTER + text) for text in category.counter_examples),
             *(("altLabel", name) for name in others),
             *(("changeNote", text) for text in notes.get(category.key, ())),
         ))  # fmt: skip
@@ -131,7 +133,8 @@ def _escaped(character: str) -> str:
 def write_json_ld(content: VersionContent, notes: Notes | None = None, base: str = BASE) -> str:
     """The version as JSON-LD, with its context inside, so that nothing has to be fetched."""
     links = ("hasTopConcept", "topConceptOf", "inScheme", "broader")
-    texts = ("prefLabel", "altLabel", "definition", "scopeNote", "example", "changeNote")
+    texts = ("prefLabel", "altLabel", "definition", "scopeNote", "example", "changeNote",
+             "editorialNote")  # fmt: skip
     context: dict[str, Any] = {
         "notation": f"{SKOS}notation",
         POSITION: f"{BASE}{POSITION}",

@@ -19,7 +19,7 @@ from taxonomy.decisions import (
     clean_line,
 )
 from taxonomy.replay import CategoryText
-from taxonomy.skos import BASE, POSITION, SKOS
+from taxonomy.skos import BASE, COUNTER, POSITION, SKOS
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -167,6 +167,11 @@ class _Reader:
                 clean_line(self._one(concept, "definition") or note, "a definition", TEXT_LIMIT),
                 clean_line(note, "a scopeNote", TEXT_LIMIT) if note else "",
                 tuple(clean_line(text, "an example") for text in self._all(concept, "example")),
+                tuple(
+                    clean_line(text.removeprefix(COUNTER), "a counter-example")
+                    for text in self._all(concept, "editorialNote")
+                    if text.startswith(COUNTER)
+                ),
             )
         except DecisionError as error:
             raise SkosError(f"{str(concept)[:200]}: {error}") from error

@@ -53,6 +53,13 @@ class CategoryText:
     definition: str
     scope_note: str = ""
     examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> "CategoryText":
+        """The texts as JSON keeps them."""
+        lists = {name: tuple(entry.get(name) or ()) for name in ("examples", "counter_examples")}
+        return cls(**{**entry, **lists})
 
 
 @dataclass(frozen=True)

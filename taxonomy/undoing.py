@@ -19,6 +19,7 @@ UNDOABLE_KINDS = frozenset(
         "add_category",
         "edit_category",
         "retire_category",
+        "approve_rows",
     }
 )
 

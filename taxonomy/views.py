@@ -87,6 +87,7 @@ class CategoryView:
     examples: tuple[str, ...]
     position: int
     instances: int
+    counter_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -280,6 +281,7 @@ def view_categories(
             text.examples,
             position,
             counts.get(text.key, 0),
+            text.counter_examples,
         )
         for position, text in enumerate(categories)
     )

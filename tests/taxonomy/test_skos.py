@@ -86,6 +86,14 @@ def test_any_text_comes_back_from_both(name: str, definition: str, label: str) -
         assert found.labels["one"] == ((label,) if label != name else ())
 
 
+def test_counter_examples_come_back_from_both() -> None:
+    """As notes that say what they are; a note of somebody else is none."""
+    category = CategoryText("one", "n", "m", "d", "", ("yes",), ("no", "nor this"))
+    for format_, write in (("turtle", write_turtle), ("json-ld", write_json_ld)):
+        (found,) = read_skos(write(content(category)), format_).categories
+        assert (found.examples, found.counter_examples) == (("yes",), ("no", "nor this"))
+
+
 def test_every_statement_ends() -> None:
     """Blocks end in a dot, the lines before it in a semicolon."""
     blocks = write_turtle(content(*PRESET)).strip().split("\n\n")

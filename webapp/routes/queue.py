@@ -7,7 +7,7 @@ from store.engine import reading
 from store.errors import InvalidInput
 from taxonomy.curation import Assign, Decision, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import QueuePage
+from webapp.pages.review import QueuePage
 from webapp.permissions import Action
 from webapp.routes.clusters import PAGE_ROWS, Done, Words, notice_of
 from webapp.routes.decisions import take
@@ -23,7 +23,7 @@ def show_queue(visit: Visiting, version_id: RowId, q: Words = "", done: Done = N
     """Progress, and what is next and why."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
+        notice = notice_of(visit, session, version_id, done)
     words = " ".join(q.split())
     found = [one for one in review.waiting if holds(one.group, words.casefold())]
     return visit.show(
@@ -32,7 +32,7 @@ def show_queue(visit: Visiting, version_id: RowId, q: Words = "", done: Done = N
             rows=found[:PAGE_ROWS],
             found=len(found),
             flagged=[group for group in review.groups if group.flag and not group.reviewed],
-            doubtful=review.state.doubtful[:LABELS_ASKED],
+            doubtful=review.doubtful[:LABELS_ASKED],
             words=words,
             notice=notice,
         )
