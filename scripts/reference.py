@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 from typer.main import get_command
 
+import store.evaluation_tables
 import store.people_tables
 import store.review_tables
 import store.tables
@@ -64,7 +65,12 @@ def tables_page() -> str:
 
 
 def _models() -> Iterator[Any]:
-    modules = (store.tables, store.review_tables, store.people_tables)
+    modules = (
+        store.tables,
+        store.evaluation_tables,
+        store.review_tables,
+        store.people_tables,
+    )
     for value in (value for module in modules for value in vars(module).values()):
         if isinstance(value, type) and issubclass(value, SQLModel) and hasattr(value, "__table__"):
             yield value
