@@ -1,7 +1,8 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
-Those of a review by several people and of how people come in stand in `store.review_tables` and
-`store.people_tables`; importing this registers them.
+Those of a review by several people, of how people come in and of studies stand in
+`store.review_tables`, `store.people_tables` and `store.study_tables`; importing this registers
+them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -13,7 +14,8 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 import store.people_tables
-import store.review_tables  # noqa: F401  they register themselves
+import store.review_tables
+import store.study_tables  # noqa: F401  they register themselves
 from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
     enum_column,

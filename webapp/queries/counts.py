@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store.runs import PEOPLE
 from store.states import Polarity, RunKind, RunStatus, ThinkingMode
 from store.tables import (
     AnnotatedStep,
@@ -43,9 +44,10 @@ class Counts:
 
 
 def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
-    """The number of the newest run of a kind that ended with results."""
+    """The number of the newest run of a kind that ended with results, other than people's."""
     done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
     where = (col(Run.kind) == kind, col(Run.status).in_(done))
+    where = (*where, col(Run.model).is_distinct_from(PEOPLE))
     return sa.select(sa.func.max(col(Run.id))).where(*where).scalar_subquery()
 
 
