@@ -52,7 +52,8 @@ def get_study(session: Session, name_or_id: str | int) -> Study:
     study = find_study(session, name_or_id)
     if study is None:
         raise NotFound(
-            f"expected a study named {str(name_or_id)[:100]!r}, found none; see `mralign study list`"
+            f"expected a study named {str(name_or_id)[:100]!r}, found none; see "
+            "`mralign study list`"
         )
     return study
 
@@ -123,7 +124,9 @@ def list_study_traces(session: Session, study_id: int) -> list[StudyTrace]:
 def list_labelers(session: Session, study_id: int) -> list[Person]:
     """Who labels in a study, by number."""
     own = sa.select(col(StudyAssignment.person_id)).where(col(StudyAssignment.study_id) == study_id)
-    return list(session.exec(select(Person).where(col(Person.id).in_(own)).order_by(col(Person.id))))
+    return list(
+        session.exec(select(Person).where(col(Person.id).in_(own)).order_by(col(Person.id)))
+    )
 
 
 def list_assignments(
