@@ -162,6 +162,8 @@ def _count_finished(session: Session, study: Study) -> None:
 def list_units(session: Session, study: Study, trace_id: int) -> list[Unit]:
     """The segments of a trace of which everybody has spoken, with what was decided."""
     people = {person.id: source_of(person) for person in _labelers_of(session, study, trace_id)}
+    if not people:
+        return []
     found = _sides(session, study, trace_id, (*people.values(), ADJUDICATOR))
     decided = found.pop(ADJUDICATOR)
     shared = set.intersection(*(set(found[source]) for source in people.values()))
@@ -255,3 +257,14 @@ def _settled(unit: Unit) -> StepRow | None:
     if unit.decided is None:
         return None
     return StepRow(unit.position, unit.position + 1, unit.decided, Rule.ADJUDICATED)
+
+
+def list_waiting(session: Session, study: Study) -> list[int]:
+    """The traces that all have finished and on which something is left to decide, in order."""
+    rows = studies.list_assignments(session, study.id)
+    open_ones = {row.trace_id for row in rows if row.finished_at is None}
+    return [
+        row.trace_id
+        for row in studies.list_study_traces(session, study.id)
+        if not row.settled and row.trace_id not in open_ones
+    ]

@@ -6,9 +6,10 @@ from fastapi import APIRouter
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from annotator.studies import Unit, adjudicate, is_done, list_units, require_open_to
+from annotator.studies import Unit, adjudicate, is_done, list_units, list_waiting, require_open_to
 from store import studies
 from store.engine import reading
+from store.errors import NotFound
 from store.study_tables import Study
 from store.tables import Person
 from webapp.dependencies import RowId, Visiting, allows
@@ -20,17 +21,6 @@ from webapp.repeating import once
 from webapp.routes.labels import after_saving
 
 router = APIRouter(prefix="/studies/{study_id}/adjudicate")
-
-
-def list_waiting(session: Session, study: Study) -> list[int]:
-    """The traces that all have finished and on which something is left to decide, in order."""
-    rows = studies.list_assignments(session, study.id)
-    open_ones = {row.trace_id for row in rows if row.finished_at is None}
-    return [
-        row.trace_id
-        for row in studies.list_study_traces(session, study.id)
-        if not row.settled and row.trace_id not in open_ones
-    ]
 
 
 def _onward(study: Study, waiting: Sequence[int]) -> str:
@@ -52,8 +42,10 @@ def show_adjudication(visit: Visiting, study_id: RowId, trace_id: RowId) -> Resp
         study = studies.get_study(session, study_id)
         require_open_to(session, study, visit.person(session))
         head = get_trace_head(session, trace_id)
-        finished = is_done(studies.list_assignments(session, study.id, trace_id=trace_id))
-        units = list_units(session, study, trace_id) if finished else []
+        rows = studies.list_assignments(session, study.id, trace_id=trace_id)
+        if not rows:
+            raise NotFound("expected a trace of this study, found none")
+        units = list_units(session, study, trace_id) if is_done(rows) else []
         differing = [unit for unit in units if not unit.agreed]
         waiting = list_waiting(session, study)
         people = {one.id: one.name for one in studies.list_labelers(session, study.id)}

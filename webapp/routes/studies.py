@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from annotator.plans import DEFAULT_FACETS, FACETS, Plan, create_study
-from annotator.studies import is_done, source_of
+from annotator.studies import is_done, list_waiting, source_of
 from store import studies
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
@@ -130,7 +130,7 @@ def show_study(
             pairs=[] if blind else _pairs(session, study, chosen),
             comparison=_compare(session, visit, study, *chosen) if chosen else None,
             adjudicates=visit.may(Action.RUN_STUDIES) and not blind,
-            unsettled=0 if blind else _count_unsettled(session, study),
+            unsettled=0 if blind else len(list_waiting(session, study)),
             settled=sum(row.settled for row in traces),
         )
     return visit.show(page)
@@ -157,14 +157,6 @@ def _progress(shares: Sequence[Share], strata: Sequence[str]) -> list[ProgressLi
         finished, traces = (sum(cell[place] for cell in cells) for place in (0, 1))
         lines.append(ProgressLine(name, cells, finished, traces))
     return lines
-
-
-def _count_unsettled(session: Session, study: Study) -> int:
-    """How many traces all have finished on which something is left to decide."""
-    settled = {r.trace_id for r in studies.list_study_traces(session, study.id) if r.settled}
-    rows = studies.list_assignments(session, study.id)
-    open_ones = {row.trace_id for row in rows if row.finished_at is None}
-    return len({row.trace_id for row in rows} - open_ones - settled)
 
 
 def _pair(
