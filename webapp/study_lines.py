@@ -25,10 +25,10 @@ def write_lines(engine: sa.Engine, study: Study) -> Iterator[str]:
             for trace, steps in annotations.list_label_sets(session, study.run_id, source):
                 said.setdefault(trace, []).append((source, steps))
     for batch in batches(engine, [trace for trace in strata if trace in said]):
-        for trace in sorted(batch, key=lambda one: strata[one.id].position):
-            for source, rows in said[trace.id]:
+        for view in sorted(batch, key=lambda one: strata[one.id].position):
+            drawn = strata[view.id]
+            for source, rows in said[view.id]:
                 steps = [ControlledStep(row.first, row.end, row.labels) for row in rows]
-                line = write_own(Handout(trace, Side(source, steps)))
-                row = strata[trace.id]
-                line |= {"study": study.name, "stratum": row.stratum, "settled": row.settled}
+                line = write_own(Handout(view, Side(source, steps)))
+                line |= {"study": study.name, "stratum": drawn.stratum, "settled": drawn.settled}
                 yield json.dumps(line, ensure_ascii=False) + "\n"

@@ -46,9 +46,9 @@ class Counts:
 def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
     """The number of the newest run of a kind that ended with results, other than people's."""
     done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
-    where = (col(Run.kind) == kind, col(Run.status).in_(done))
-    where = (*where, col(Run.model).is_distinct_from(PEOPLE))
-    return sa.select(sa.func.max(col(Run.id))).where(*where).scalar_subquery()
+    ended = col(Run.kind) == kind, col(Run.status).in_(done)
+    machines = col(Run.model).is_distinct_from(PEOPLE)
+    return sa.select(sa.func.max(col(Run.id))).where(*ended, machines).scalar_subquery()
 
 
 def count_stages(session: Session) -> Counts:

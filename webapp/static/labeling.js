@@ -107,6 +107,10 @@ function button(key) {
   return [...root.querySelectorAll("[data-category]")].find((one) => one.dataset.category === key);
 }
 
+function nameOf(one) {
+  return one.querySelector("bdi").textContent;
+}
+
 function standing(card) {
   if (card.touched) return "not kept yet";
   if (card.saved) return "✓ kept";
@@ -114,7 +118,7 @@ function standing(card) {
 }
 
 function paint(card) {
-  const given = (card.labels ?? []).map(([key, sure]) => chip(button(key).textContent.replace(button(key).dataset.letter, ""), colour(button(key)), sure));
+  const given = (card.labels ?? []).map(([key, sure]) => chip(nameOf(button(key)), colour(button(key)), sure));
   if (card.labels && !given.length) given.push(chip("no label", "macro-none"));
   const first = card.labels?.[0];
   card.element.querySelector("[data-given]").replaceChildren(...given);
@@ -278,7 +282,7 @@ document.addEventListener("keys:pressed", (event) => {
 });
 document.addEventListener("keys:listed", ({ detail }) => {
   if (!root?.isConnected || !cards.length) return;
-  for (const one of root.querySelectorAll("[data-letter]:not([data-letter=''])")) detail.push([one.dataset.letter, `${one.textContent.replace(one.dataset.letter, "")}, on or off`]);
+  for (const one of root.querySelectorAll("[data-letter]:not([data-letter=''])")) detail.push([one.dataset.letter, `${nameOf(one)}, on or off`]);
   detail.push(["1, 2", "take what is offered"], ["0", "no label"], ["+ -", "surer, less sure"], [root.dataset.undo, "undo"], ["Enter", "keep the labels, and go on"]);
 });
 document.addEventListener("flow:shown", start);
