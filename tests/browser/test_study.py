@@ -54,47 +54,38 @@ def said(site: Site, study_id: int, source: str) -> dict[int, list[list[str]]]:
         }
 
 
+def label_all(tab: Tab, name: str, letter: str) -> None:
+    """Label three traces by keys: the letter, two categories, none, and self-verification."""
+    page = begin(tab, name)
+    for trace in range(3):
+        page.get_by_text(f"{trace + 1} of 3").wait_for()
+        settle_page(page)
+        press(page, "Enter")
+        page.get_by_text("Choose a category, or 0 for none.").first.wait_for()
+        press(page, letter, "+", "Enter", "b", "e", "Enter", "0", "Enter")
+        for _ in range(SEGMENTS - 3):
+            press(page, "s", "Enter")
+        press(page, "Enter")
+    page.get_by_role("heading", name="double").wait_for()
+
+
 def test_two_people_label_blind_and_a_curator_settles(
     tabs: Tabs, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keys only, from the first trace to the export; the terminal has the same figures."""
     number = make_study(site, proposals=False)
-    for name, letter in (("Ada", "f"), ("Rhea", "r")):
-        page = begin(tabs.open(), name)
-        for trace in range(3):
-            press(page, "Enter")
-            page.get_by_text("Choose a category, or 0 for none.").first.wait_for()
-            press(page, letter, "+", "Enter", "b", "e", "Enter", "0", "Enter")
-            for _ in range(SEGMENTS - 3):
-                press(page, "s", "Enter")
-            page.get_by_text("Every segment is labelled").first.wait_for()
-            press(page, "Enter")
-            if trace < 2:
-                page.get_by_text(f"{trace + 2} of 3").wait_for()
-                settle_page(page)
-        page.get_by_role("heading", name="Agreement of Ada and Rhea").wait_for(
-            state="visible" if name == "Rhea" else "attached"
-        )
+    label_all(tabs.open(), "Ada", "f")
+    label_all(tabs.open(), "Rhea", "r")
     expected = [["framing"], ["backtracking", "evaluation"], []] + 4 * [["self_verification"]]
     assert set(map(str, said(site, number, PERSON + "Ada").values())) == {str(expected)}
     tab = tabs.open()
     sign_in_by_keyboard(tab, "Cora")
-    page = tab.page
     tab.open(f"/studies/{number}")
-    compare_with_terminal(page, site, number, monkeypatch)
-    press(page, "a")
-    settle_page(page)
-    for _ in range(3):
-        page.locator("[data-segment]").first.wait_for()
-        assert page.locator("[data-segment]").count() == 1, "all else they agree on"
-        press(page, "2", "Enter")
-        page.get_by_text("Every segment is labelled").first.wait_for()
-        press(page, "Enter")
-        page.wait_for_timeout(50)
-    page.get_by_text("3 traces settled").wait_for()
+    compare_with_terminal(tab.page, site, number, monkeypatch)
+    settle_by_keys(tab.page)
     assert all(steps[0] == ["retrieval"] for steps in said(site, number, CONSENSUS).values())
-    with page.expect_download() as download:
-        press(page, "e")
+    with tab.page.expect_download() as download:
+        press(tab.page, "e")
     lines = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
     assert len(lines) == 12 and {line["stratum"] for line in lines} == {
         "positive, no hit gap", "negative, hit gap", "no polarity, no hit gap"
@@ -102,6 +93,17 @@ def test_two_people_label_blind_and_a_curator_settles(
     out = tmp_path / "study.jsonl"
     CliRunner().invoke(study.app, ["export", "double", "--out", str(out)], catch_exceptions=False)
     assert [json.loads(line) for line in out.read_text("utf-8").splitlines()] == lines
+
+
+def settle_by_keys(page: Any) -> None:
+    """Take what the second person said, wherever the two differ."""
+    press(page, "a")
+    for left in (3, 2, 1):
+        page.get_by_text(f"{left} left").wait_for()
+        settle_page(page)
+        assert page.locator("[data-segment]").count() == 1, "all else they agree on"
+        press(page, "2", "Enter", "Enter")
+    page.get_by_text("3 traces settled").wait_for()
 
 
 def compare_with_terminal(
