@@ -13,6 +13,7 @@ from webapp.matrices import Matrices
 from webapp.permissions import Action
 from webapp.routes import (
     account,
+    adjudications,
     audit,
     board,
     clusters,
@@ -21,18 +22,21 @@ from webapp.routes import (
     exports,
     health,
     keys,
+    labels,
     overview,
     passwords,
     people,
     queue,
     runs,
     sign_in,
+    studies,
     traces,
     transitions,
     versions,
     vocabulary,
 )
 from webapp.static_files import OwnFiles
+from webapp.study_figures import StudyFigures
 from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
@@ -52,6 +56,9 @@ SCREENS = (
     people,
     audit,
     traces,
+    studies,
+    labels,
+    adjudications,
     transitions,
     runs,
     health,
@@ -66,6 +73,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
+    app.state.study_figures = StudyFigures()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -83,7 +83,9 @@ function acceptLane() {
   return Boolean(button);
 }
 
+// A page with keys of its own hears "keys:pressed" first, and adds to the list on "keys:listed".
 function act(key) {
+  if (!document.dispatchEvent(new CustomEvent("keys:pressed", { detail: key, cancelable: true }))) return true;
   if (key === "Enter" && !isIdle()) return false;
   const move = find(key, "data-move");
   if (move) return moveTo(move);
@@ -110,6 +112,7 @@ function describe() {
   }
   const form = document.querySelector("form[data-enter]");
   if (form) rows.push(["Enter", form.getAttribute("data-key-name")]);
+  document.dispatchEvent(new CustomEvent("keys:listed", { detail: rows }));
   if (document.querySelector("[data-accept]")) rows.push([bound("Lane"), "accept the lane with the focus, else the first"]);
   if (document.querySelector("[data-rows]")) rows.push([`${bound("Next")} ${bound("Previous")}`, "next and previous row"]);
   for (const link of document.querySelectorAll("[data-go]")) {
