@@ -47,21 +47,22 @@ class TokenBatch:
 
 
 def plan_batches(
-    question_keys: Sequence[str], batch_size: int, epochs: int, seed: int
+    question_keys: Sequence[str], batch_size: int, epochs: int, seed: int, paired: bool = True
 ) -> tuple[MicroBatch, ...]:
     """Draw every epoch's order and mismatched pairs; each epoch takes every example once.
 
     The draw of an epoch depends on the seed and the epoch's number alone, so both reference
-    passes can be computed once and a longer run begins like a shorter one.
+    passes can be computed once and a longer run begins like a shorter one. A loss without z0
+    is not `paired`; its order is the same.
 
-    Raises: BatchError where there is nothing to draw from, or only one question.
+    Raises: BatchError where there is nothing to draw from, or only one question to pair.
     """
     if batch_size < 1 or not question_keys:
         raise BatchError(
             f"Expected at least one example and a batch size of at least 1; got "
             f"{len(question_keys)} and {batch_size}."
         )
-    if len(set(question_keys)) < 2:
+    if paired and len(set(question_keys)) < 2:
         raise BatchError(
             "z0 is estimated from mismatched pairs, so training needs examples of at least two "
             f"questions; all {len(question_keys)} answer one."
@@ -72,7 +73,7 @@ def plan_batches(
         order = generator.permutation(len(question_keys))
         for start in range(0, len(order), batch_size):
             rows = [int(row) for row in order[start : start + batch_size]]
-            pairs = mismatched_pairs(rows, question_keys, generator)
+            pairs = mismatched_pairs(rows, question_keys, generator) if paired else ()
             plan.append(MicroBatch(epoch, tuple(rows), pairs))
     return tuple(plan)
 

@@ -16,7 +16,7 @@ class LossShapeError(ValueError):
 class LossStatistics:
     """What one micro-batch's loss was made of, detached from the graph.
 
-    Shapes: rewards, values, desirable [batch]; z0 scalar.
+    Shapes: rewards, values, desirable [batch]; z0 scalar or [batch].
     Units: rewards and z0 in nats (not scaled by β); values in units of λ.
     """
 
@@ -56,12 +56,38 @@ def mr_align_loss(
 ) -> tuple[Tensor, LossStatistics]:
     """Return mean(λ_y − v) with v = λ_c σ(β(r − z0)) if desirable, else λ_r σ(β(z0 − r)).
 
-    Shapes: the first four [batch, length]; desirable [batch]; z0 scalar, from `estimate_z0`.
+    Shapes: the first four [batch, length]; desirable [batch]; z0 scalar, from `estimate_z0`, or
+    [batch] where examples of several micro-batches share a forward.
     Units: log-probabilities in nats; r = Σ_t w_t (log π_θ − log π_ref)(t).
     Masking: a position where `completion_mask` is false adds nothing, whatever stands there.
-    Identity: policy = reference and z0 = 0 give mean(λ_y)/2 exactly; all weights 1 give KTO.
+    Identity: policy = reference and z0 = 0 give mean(λ_y)/2 exactly; all weights 1 give KTO, and
+    with z0 = 0 as well APO-zero's unpaired loss.
     Raises: LossShapeError where shapes differ or the batch is empty.
     Source: MR-ALIGN, arXiv 2510.24794v2, eq. 9, 11, 12; KTO, arXiv 2402.01306.
+    """
+    losses, statistics = example_losses(
+        policy_logprobs, reference_logprobs, token_weights, completion_mask, desirable, z0,
+        beta=beta, lambda_c=lambda_c, lambda_r=lambda_r,
+    )  # fmt: skip
+    return losses.mean(), statistics
+
+
+def example_losses(
+    policy_logprobs: Tensor,
+    reference_logprobs: Tensor,
+    token_weights: Tensor,
+    completion_mask: Tensor,
+    desirable: Tensor,
+    z0: Tensor,
+    *,
+    beta: float = 0.1,
+    lambda_c: float = 1.0,
+    lambda_r: float = 1.5,
+) -> tuple[Tensor, LossStatistics]:
+    """Return λ_y − v of each example; given z0, no example's loss depends on another's.
+
+    Shapes: as `mr_align_loss` → [batch].
+    Identity: their mean is `mr_align_loss`, however a batch is cut into forwards.
     """
     _check_shapes(policy_logprobs, reference_logprobs, token_weights, completion_mask, desirable)
     rewards = sequence_rewards(policy_logprobs, reference_logprobs, token_weights, completion_mask)
@@ -71,7 +97,16 @@ def mr_align_loss(
     lambdas = torch.where(desirable, lambda_c, lambda_r).to(rewards.dtype)
     values = lambdas * torch.sigmoid(beta * signs * (rewards - z0))
     statistics = LossStatistics(rewards.detach(), values.detach(), z0, desirable.detach())
-    return (lambdas - values).mean(), statistics
+    return lambdas - values, statistics
+
+
+def likelihood_losses(policy_logprobs: Tensor, completion_mask: Tensor) -> Tensor:
+    """Return −Σ_t log π_θ(t) of each example, the summed loss of supervised fine-tuning.
+
+    Shapes: twice [batch, length] → [batch].
+    Masking: masked positions are selected away.
+    """
+    return -torch.where(completion_mask, policy_logprobs, 0.0).sum(dim=-1)
 
 
 def sequence_rewards(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,24 +40,31 @@ class Policy:
 
 
 def load_policy(
-    source: str | Path, *, device: str = "auto", dtype: str = "auto", adapter: Path | None = None
+    source: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    adapter: Path | None = None,
+    four_bit: bool = False,
 ) -> Policy:
     """Load a causal language model from a folder or by name, with an adapter where one is given.
 
     `device` auto takes a GPU where there is one; `dtype` auto is bfloat16 on a GPU that has it
-    and float32 elsewhere. Code that a model brings along is never run.
+    and float32 elsewhere. `four_bit` packs the linear layers' weights into NF4 as they load. Code
+    that a model brings along is never run.
 
     Raises: PolicyError saying what was looked for and what to do.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    place = _device(device)
-    _refuse_missing_folder(source)
+    place = find_device(device)
+    refuse_missing_folder(source)
+    packing = _four_bit_options(place) if four_bit else {}
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(str(source), trust_remote_code=False)
             model = AutoModelForCausalLM.from_pretrained(
-                str(source), dtype=_dtype(dtype, place), trust_remote_code=False
+                str(source), dtype=find_dtype(dtype, place), trust_remote_code=False, **packing
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise PolicyError(
@@ -64,7 +73,36 @@ def load_policy(
         ) from error
     if adapter is not None:
         model = _with_adapter(model, adapter)
-    return Policy(model.to(place).eval(), tokenizer, str(source), place)
+    placed = model if four_bit else model.to(place)
+    return Policy(placed.eval(), tokenizer, str(source), place)
+
+
+def check_four_bit(device: torch.device) -> None:
+    """Refuse 4-bit weights where they cannot be.
+
+    Raises: PolicyError naming what is missing.
+    """
+    missing = [] if device.type == "cuda" else ["a CUDA GPU"]
+    if importlib.util.find_spec("bitsandbytes") is None:
+        missing.append("the package bitsandbytes")
+    if missing:
+        raise PolicyError(
+            f"4-bit weights (tuning qlora) need {' and '.join(missing)}, which is not here; "
+            "use tuning lora."
+        )
+
+
+def _four_bit_options(place: torch.device) -> dict[str, Any]:
+    check_four_bit(place)
+    from transformers import BitsAndBytesConfig
+
+    packed = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=find_dtype("auto", place),
+    )
+    return {"quantization_config": packed, "device_map": {"": place}}
 
 
 def add_lora(model: Any, r: int = 32, alpha: int | None = None) -> Any:
@@ -86,6 +124,48 @@ def add_lora(model: Any, r: int = 32, alpha: int | None = None) -> Any:
     )
     with _quiet_peft():
         return get_peft_model(model, config)
+
+
+def prepare_tuning(
+    model: Any, tuning: str, r: int = 32, alpha: int | None = None, checkpointing: bool = False
+) -> Any:
+    """Set up what is trained: an adapter (lora, qlora) or every weight (full).
+
+    Dropout goes to 0 everywhere: the reference is computed once and must stay comparable. With
+    `checkpointing` the layers' activations are computed again in the backward pass, which costs
+    a forward and saves most of the memory.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout", "attn_dropout", "hidden_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+    if tuning == "full":
+        model.requires_grad_(True)
+    else:
+        model = add_lora(model, r, alpha)
+    if checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.train()  # transformers recomputes layers of a model in training only
+    return model
+
+
+def policy_hash(policy: Policy) -> str:
+    """Return a sha256 that changes with any weight: of the files, else of the tensors."""
+    digest = hashlib.sha256()
+    folder = Path(policy.source)
+    files = sorted(p for s in ("*.safetensors", "*.bin", "config.json") for p in folder.glob(s))
+    if folder.is_dir() and len(files) > 1:
+        for path in files:
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+    for name, tensor in sorted(policy.model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -137,7 +217,7 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
         raise PolicyError(f"The adapter in {adapter} does not fit the policy: {error}") from error
 
 
-def _refuse_missing_folder(source: str | Path) -> None:
+def refuse_missing_folder(source: str | Path) -> None:
     """Refuse what can only be a path and is not there, before any hub is asked for it."""
     text = str(source)
     looks_like_path = isinstance(source, Path) or text.startswith((".", "/", "~")) or "\\" in text
@@ -145,7 +225,11 @@ def _refuse_missing_folder(source: str | Path) -> None:
         raise PolicyError(f"The policy folder {text!r} does not exist.")
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """Return the device of this name; auto is a GPU where there is one.
+
+    Raises: PolicyError where there is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -154,7 +238,11 @@ def _device(name: str) -> torch.device:
         raise PolicyError(f"{name!r} is no device; use auto, cpu or cuda.") from error
 
 
-def _dtype(name: str, device: torch.device) -> torch.dtype:
+def find_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the type of this name; auto is bfloat16 on a GPU that has it, else float32.
+
+    Raises: PolicyError where it is no type to train in.
+    """
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if name == "auto":
         good = device.type == "cuda" and torch.cuda.is_bf16_supported()

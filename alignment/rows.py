@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,22 @@ class ExportFolderError(ValueError):
 
 @dataclass(frozen=True)
 class WeightedSpan:
-    """A segment of the completion, [start, end) in characters, and its tokens' weight."""
+    """A segment of the completion, [start, end) in characters, and its tokens' weight.
+
+    `ratio` is what the weight was before the export clipped it, where the export says so.
+    """
 
     start: int
     end: int
     weight: float
     clipped: bool = False
+    ratio: float | None = None
+
+    def reclipped(self, clip: float) -> WeightedSpan:
+        """The same span with its ratio clipped to [1/clip, clip] instead."""
+        ratio = self.ratio if self.clipped and self.ratio is not None else self.weight
+        weight = min(max(ratio, 1 / clip), clip)
+        return replace(self, weight=weight, clipped=weight != ratio)
 
 
 @dataclass(frozen=True)
@@ -38,15 +48,16 @@ class ExportRow:
 
 @dataclass(frozen=True)
 class Export:
-    """An export folder's training rows and the vocabulary that their weights came from."""
+    """An export folder's rows and the vocabulary that their weights came from."""
 
     rows: tuple[ExportRow, ...]
     taxonomy_hash: str
     manifest: Mapping[str, Any]
+    validation: tuple[ExportRow, ...] = ()
 
 
 def read_export(folder: Path, name: str = "train.jsonl") -> Export:
-    """Read an export folder's manifest and rows, each checked.
+    """Read an export folder's manifest and rows, each checked; no validation split is none.
 
     Raises: ExportFolderError naming the file, the line and what is wrong with it.
     """
@@ -60,7 +71,9 @@ def read_export(folder: Path, name: str = "train.jsonl") -> Export:
             f"{path} holds no row. Training needs traces with a polarity: pair them with "
             "`mralign traces pair`, annotate them, and export again."
         )
-    return Export(rows, str(manifest["taxonomy"]["content_hash"]), manifest)
+    held_back = folder / "validation.jsonl"
+    validation = tuple(_read_rows(held_back)) if held_back.is_file() else ()
+    return Export(rows, str(manifest["taxonomy"]["content_hash"]), manifest, validation)
 
 
 def parse_row(record: Any) -> ExportRow:
@@ -114,8 +127,9 @@ def _span(segment: Mapping[str, Any]) -> WeightedSpan:
     weight = float(segment["weight"])
     if not math.isfinite(weight) or weight <= 0:
         raise ExportFolderError(f"a weight must be finite and above 0; got {weight}")
-    start, end = int(segment["start"]), int(segment["end"])
-    return WeightedSpan(start, end, weight, bool(segment.get("clipped", False)))
+    start, end, ratio = int(segment["start"]), int(segment["end"]), segment.get("ratio")
+    clipped = bool(segment.get("clipped", False))
+    return WeightedSpan(start, end, weight, clipped, None if ratio is None else float(ratio))
 
 
 def _check_spans(row: ExportRow) -> None:

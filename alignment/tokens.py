@@ -75,12 +75,20 @@ class Encoder:
         """Return the prompt as text, up to and with the generation prompt.
 
         Without a chat template the fallback is the tokenizer's first token (where it has one),
-        then "role: content" and a blank line for each message, then "assistant: ".
+        then "role: content" and a blank line for each message, then "assistant: ". Where the
+        template knows no system role, the system's message opens the first of the others.
         """
         if not getattr(self.tokenizer, "chat_template", None):
             turns = "".join(f"{role}: {content}\n\n" for role, content in prompt)
             return f"{self.tokenizer.bos_token or ''}{turns}assistant: "
-        return _apply_template(self.tokenizer, prompt, generation_prompt=True)
+        try:
+            return _apply_template(self.tokenizer, prompt, generation_prompt=True)
+        except TokenError:
+            if len(prompt) < 2 or prompt[0][0] != "system":
+                raise
+            (_, system), (role, content), *others = prompt
+            merged = [(role, f"{system}\n\n{content}"), *others]
+            return _apply_template(self.tokenizer, merged, generation_prompt=True)
 
     def stop_token_ids(self) -> list[int]:
         """Return the ids that end a completion."""

@@ -1,24 +1,44 @@
-"""The training loop: micro-batches in, one optimizer step at a time out."""
+"""The training loop: micro-batches in, one optimizer step at a time out.
+
+A micro-batch is what estimates one z0, over all processes. Given its z0 no example's loss depends
+on another's, so how a step is cut into forwards is a matter of memory and padding alone: all
+pairs of a step are scored first, then its examples, those of like length together.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from alignment.batches import MicroBatch, TokenBatch
-from alignment.losses import LossStatistics, mean_log_ratio, mr_align_loss
+from alignment.checkpoints import Moving, Progress, read_progress, write_progress
+from alignment.losses import example_losses, likelihood_losses, mean_log_ratio
+from alignment.outcomes import Fold, Outcome, example_shares, step_figures
 from alignment.policy import Policy
+from alignment.portions import cut_portions
+from alignment.processes import Processes
 from alignment.recipe import StepMetrics, TrainingConfig, TrainingError
-from alignment.reference import PairedExamples, ReferenceCache, Scorer, score_reference
+from alignment.reference import (
+    OnProgress,
+    Pair,
+    PairedExamples,
+    ReferenceCache,
+    Score,
+    score_reference,
+)
 from alignment.tokens import TokenizedExample
 
+LEAST_SHARED_TOKENS = 8  # below that, keeping them costs what it saves
 OnStep = Callable[[StepMetrics], None]
-OnReference = Callable[[int, int], None]
+Validate = Callable[[], float | None]
+Step = Sequence[MicroBatch]
 
 
 class Trainer:
@@ -27,111 +47,202 @@ class Trainer:
     def __init__(
         self,
         policy: Policy,
-        examples: Sequence[TokenizedExample],
+        scorer: torch.nn.Module,
         config: TrainingConfig,
-        score: Scorer,
+        processes: Processes,
+        budget_tokens: int,
+        reuses_past: bool = False,
     ) -> None:
-        self.model, self.config, self.score = policy.model, config, score
-        limit = min(config.max_tokens, policy.context_tokens)
-        self.data = PairedExamples(examples, limit, policy.pad_id, policy.device)
-        self.reference = ReferenceCache({}, {})
+        self.reuses_past = reuses_past
+        self.policy, self.config, self.processes = policy, config, processes
+        self.budget_tokens = budget_tokens
         self.moving_mean = 0.0
-        trainable = [p for p in self.model.parameters() if p.requires_grad]
-        self.trainable = trainable
-        self.optimizer = torch.optim.AdamW(trainable, lr=config.learning_rate, weight_decay=0.0)
+        trainable = [p for p in policy.model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trainable, lr=config.peak_rate, weight_decay=0.0)
+        self.scorer, self.optimizer = processes.prepare(scorer, optimizer)
 
-    def score_reference(self, steps: Sequence[Sequence[MicroBatch]], report: OnReference) -> None:
-        """Score the reference on everything that the steps will meet."""
+    def data(self, examples: Sequence[TokenizedExample]) -> PairedExamples:
+        """Put examples where this process computes."""
+        limit = min(self.config.max_tokens, self.policy.context_tokens)
+        return PairedExamples(examples, limit, self.policy.pad_id, self.processes.device)
+
+    def fold(
+        self,
+        data: PairedExamples,
+        steps: Sequence[Step],
+        known: ReferenceCache,
+        report: OnProgress = lambda done, total: None,
+    ) -> Fold:
+        """Put examples together with what the reference says of all that the steps will meet.
+
+        Before its first step a policy is its own reference; an adapter is switched off for it.
+        """
+        if not self.config.needs_reference:
+            return Fold(data, known)
         micros = [micro for step in steps for micro in step]
-        with self.model.disable_adapter():
-            self.reference = score_reference(
-                micros, self.data, self.score, self.config.batch_size, report
+        adapted = hasattr(self.policy.model, "disable_adapter")
+        with self.policy.model.disable_adapter() if adapted else nullcontext():
+            score = self.still_score(data)
+            found = score_reference(
+                micros, data, score, self.budget_tokens, self.processes, known, report
             )
+        return Fold(data, found)
 
-    def train(self, steps: Sequence[Sequence[MicroBatch]], report: OnStep) -> list[StepMetrics]:
-        """Take every step, reporting each as it ends."""
-        started_s = time.monotonic()
-        done: list[StepMetrics] = []
-        for number, micros in enumerate(steps, start=1):
+    def score(self, batch: TokenBatch) -> Tensor:
+        """Score a batch with the policy as it stands. Shapes: → [batch, length]."""
+        found: Tensor = self.scorer(batch.input_ids, batch.completion_mask)
+        return found
+
+    def still_score(self, data: PairedExamples) -> Score:
+        """Return a way to score without gradient that reads what all prompts share once.
+
+        It holds until the next step moves the policy.
+        """
+        shared = data.shared_prompt()
+        if not self.reuses_past or shared.shape[1] < LEAST_SHARED_TOKENS:
+            return self.score
+        with torch.no_grad():
+            past = self.scorer(shared)
+
+        def score(batch: TokenBatch) -> Tensor:
+            found: Tensor = self.scorer(batch.input_ids, batch.completion_mask, past)
+            return found
+
+        return score
+
+    def steps(
+        self, fold: Fold, steps: Sequence[Step], done: Sequence[StepMetrics], validate: Validate
+    ) -> Iterator[StepMetrics]:
+        """Take every step that is not done, and yield its figures as it ends."""
+        past_s = done[-1].elapsed_s if done else 0.0
+        for number, micros in enumerate(steps[len(done) :], start=len(done) + 1):
+            began_s = time.monotonic()
             rate = learning_rate(
-                number, len(steps), self.config.learning_rate, self.config.warmup_share
+                number, len(steps), self.config.peak_rate, self.config.warmup_share
             )
-            losses, statistics, tokens = self._accumulate(micros)
+            outcome = self.run(fold, micros, learn=True)
             grad_norm = self._update(rate)
-            desirable, undesirable = _mean_rewards(statistics)
-            both = desirable is not None and undesirable is not None
+            took_s = time.monotonic() - began_s
+            past_s += took_s
+            figures = step_figures(fold, micros, outcome, self.config)
             metrics = StepMetrics(
-                step=number,
-                steps=len(steps),
-                epoch=micros[0].epoch + 1,
-                loss=float(np.mean(losses)),
-                z0=float(np.mean([float(each.z0) for each in statistics])),
-                reward_desirable=desirable,
-                reward_undesirable=undesirable,
-                margin=(desirable or 0.0) - (undesirable or 0.0) if both else None,
-                learning_rate=rate,
-                grad_norm=grad_norm,
-                tokens=tokens,
-                elapsed_s=time.monotonic() - started_s,
-            )
+                step=number, steps=len(steps), epoch=micros[0].epoch + 1, learning_rate=rate,
+                grad_norm=grad_norm, elapsed_s=past_s,
+                tokens_per_s=figures["tokens"] / max(took_s, 1e-9), **figures,
+            )  # fmt: skip
             _refuse_divergence(metrics)
-            done.append(metrics)
-            report(metrics)
-        return done
+            epoch_ends = number == len(steps) or steps[number][0].epoch != micros[0].epoch
+            yield replace(metrics, validation_loss=validate()) if epoch_ends else metrics
 
-    def _accumulate(
-        self, micros: Sequence[MicroBatch]
-    ) -> tuple[list[float], list[LossStatistics], int]:
-        losses: list[float] = []
-        statistics: list[LossStatistics] = []
-        tokens = 0
-        for micro in micros:
-            batch = self.data.batch(micro.examples)
-            loss, found = self._loss(micro, batch)
-            torch.autograd.backward(loss / len(micros))
-            losses.append(float(loss.detach()))
-            statistics.append(found)
-            tokens += int(batch.attention_mask.sum())
-        return losses, statistics, tokens
+    def evaluate(self, fold: Fold, plan: Step) -> float:
+        """Return the loss over a plan's micro-batches; nothing is learned, no average moves."""
+        moving = self.moving_mean
+        with torch.no_grad():
+            outcome = self.run(fold, plan, learn=False)
+        self.moving_mean = moving
+        return outcome.loss
 
-    def _loss(self, micro: MicroBatch, batch: TokenBatch) -> tuple[Tensor, LossStatistics]:
-        config, examples, device = self.config, self.data.examples, self.data.device
-        weights = batch.token_weights
-        return mr_align_loss(
-            self.score(batch),
-            self.reference.padded(examples, micro.examples).to(device),
-            torch.ones_like(weights) if config.uniform_weights else weights,
-            batch.completion_mask,
-            torch.tensor([examples[i].desirable for i in micro.examples], device=device),
-            self._z0(micro),
-            beta=config.beta,
-            lambda_c=config.lambda_c,
-            lambda_r=config.lambda_r,
+    def run(self, fold: Fold, micros: Step, learn: bool) -> Outcome:
+        """Score the pairs, then the examples; with `learn` add the gradients up."""
+        z0 = self._z0(fold, micros)
+        order = [index for micro in micros for index in micro.examples]
+        places = {index: place for place, index in enumerate(order)}
+        owner = torch.tensor([n for n, micro in enumerate(micros) for _ in micro.examples])
+        shares = example_shares(fold, micros, self.config)
+        found = torch.zeros(2, len(order))
+        rank, count = self.processes.rank, self.processes.count
+        portions = cut_portions(order, fold.data.length, self.budget_tokens, rank, count)
+        for number, portion in enumerate(portions, start=1):
+            where = [places[index] for index in portion.items]
+            losses, rewards = self._losses(fold, portion.items, z0[owner[where]])
+            if learn:
+                # Gradients are averaged over processes, and an idle portion adds nothing to them.
+                scale = shares[where] * (0 if portion.idle else count)
+                weighed = (losses * scale.to(losses.device)).sum()
+                self.processes.backward(weighed, last=number == len(portions))
+            if not portion.idle:
+                found[:, where] = torch.stack([losses.detach(), rewards]).float().cpu()
+        total = self.processes.add_up(found.to(self.processes.device)).cpu()
+        return Outcome(total[0], total[1], shares, fold.desirable(order).cpu(), z0)
+
+    def save(self, folder: Path, metrics: Sequence[StepMetrics], fingerprint: str) -> None:
+        """Write all that a run needs to go on from here."""
+        write_progress(
+            folder, self._moving(), Progress(tuple(metrics), self.moving_mean), fingerprint
         )
 
-    def _z0(self, micro: MicroBatch) -> Tensor:
-        """Estimate z0 from the micro-batch's pairs, or from the moving mean of such estimates.
+    def resume(self, folder: Path, fingerprint: str) -> list[StepMetrics]:
+        """Go on from what `save` wrote; return the steps that are done, none where none are."""
+        found = read_progress(folder, self._moving(), fingerprint)
+        if found is None:
+            return []
+        self.moving_mean = found.moving_mean
+        return list(found.metrics)
+
+    def _moving(self) -> Moving:
+        return Moving(self.policy.model, self.optimizer, self.processes)
+
+    def _losses(self, fold: Fold, items: Sequence[int], z0: Tensor) -> tuple[Tensor, Tensor]:
+        config, batch = self.config, fold.data.batch(items)
+        scored = self.score(batch)
+        if not config.needs_reference:
+            losses = likelihood_losses(scored, batch.completion_mask)
+            return losses, torch.zeros_like(losses).detach()
+        weights = batch.token_weights
+        losses, statistics = example_losses(
+            scored,
+            fold.reference.padded(fold.data.examples, items).to(scored.device),
+            torch.ones_like(weights) if config.uniform_weights else weights,
+            batch.completion_mask,
+            fold.desirable(items),
+            z0.to(scored.device),
+            beta=config.beta,
+            lambda_c=config.lambda_c,
+            lambda_r=config.lambda_r or 1.0,
+        )
+        return losses, statistics.rewards
+
+    def _z0(self, fold: Fold, micros: Step) -> Tensor:
+        """Estimate each micro-batch's z0 from its pairs, or from the moving mean of estimates.
 
         The moving average runs on the unclamped mean and is clamped where it is used, or noise
-        around 0 would push it up.
+        around 0 would push it up. Shapes: → [micro-batches].
         """
-        device = self.data.device
+        if not self.config.needs_pairs:
+            return torch.zeros(len(micros))
+        pairs = sorted({pair for micro in micros for pair in micro.pairs})
+        places = {pair: place for place, pair in enumerate(pairs)}
+        policy, reference = self._pair_sums(fold, pairs), fold.reference.sums(pairs)
+        means = []
+        for micro in micros:
+            where = [places[pair] for pair in micro.pairs]
+            mean = float(mean_log_ratio(policy[where], reference[where]))
+            if self.config.moving_z0:
+                decay = self.config.z0_decay
+                mean = self.moving_mean = decay * self.moving_mean + (1 - decay) * mean
+            means.append(mean)
+        return torch.tensor(means).clamp(min=0.0)
+
+    def _pair_sums(self, fold: Fold, pairs: Sequence[Pair]) -> Tensor:
+        """log π_θ of each mismatched pair, scored on one process each. Shapes: → [pairs]."""
+        places = {pair: place for place, pair in enumerate(pairs)}
+        sums = torch.zeros(len(pairs))
+        rank, count = self.processes.rank, self.processes.count
+        score = self.still_score(fold.data)
         with torch.no_grad():
-            sums = self.score(self.data.pair_batch(micro.pairs)).sum(dim=-1)
-        mean = mean_log_ratio(sums, self.reference.sums(micro.pairs).to(device))
-        if self.config.moving_z0:
-            decay = self.config.z0_decay
-            self.moving_mean = decay * self.moving_mean + (1 - decay) * float(mean)
-            mean = torch.tensor(self.moving_mean, device=device)
-        return mean.clamp(min=0.0)
+            for part in cut_portions(pairs, fold.data.pair_length, self.budget_tokens, rank, count):
+                scored = score(fold.data.pair_batch(part.items)).sum(dim=-1)
+                if not part.idle:
+                    sums[[places[pair] for pair in part.items]] = scored.float().cpu()
+        return self.processes.add_up(sums.to(self.processes.device)).cpu()
 
     def _update(self, rate: float) -> float:
-        norm = torch.nn.utils.clip_grad_norm_(self.trainable, self.config.max_grad_norm)
+        norm = self.processes.clip(list(self.scorer.parameters()), self.config.max_grad_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(norm)
+        return norm
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> float:
@@ -143,14 +254,6 @@ def learning_rate(step: int, steps: int, peak: float, warmup_share: float) -> fl
     if step <= warmup:
         return peak * step / warmup
     return peak * (steps - step + 1) / (steps - warmup)
-
-
-def _mean_rewards(statistics: Sequence[LossStatistics]) -> tuple[float | None, float | None]:
-    rewards = torch.cat([each.rewards for each in statistics])
-    desirable = torch.cat([each.desirable for each in statistics])
-    sides = rewards[desirable], rewards[~desirable]
-    found = [float(side.mean()) if side.numel() else None for side in sides]
-    return found[0], found[1]
 
 
 def _refuse_divergence(metrics: StepMetrics) -> None:

@@ -142,16 +142,6 @@ class PanelResult:
     invalid: str | None = None
 
     @property
-    def tokens(self) -> int:
-        """What the three of them used."""
-        return sum(each.tokens for each in (self.a, self.b, self.adjudication) if each)
-
-    @property
-    def cost_usd(self) -> float:
-        """What the three of them cost."""
-        return sum(each.cost_usd for each in (self.a, self.b, self.adjudication) if each)
-
-    @property
     def unanswered(self) -> bool:
         """Whether it is invalid because somebody was asked and did not answer."""
         sides = [each for each in (self.a, self.b, self.adjudication) if each and each.invalid]

@@ -7,13 +7,12 @@ import typer
 
 from mralign.database import open_database
 from mralign.funnel import show_funnel
-from mralign.terminal import progress, say, show_table
+from mralign.terminal import say, show_table
 from mralign.transitions import Preset
-from store.errors import InvalidInput
 
 if TYPE_CHECKING:
     from alignment.pool import ExportSettings
-    from alignment.recipe import TrainingResult
+    from alignment.recipe import TrainingConfig
     from alignment.run import ExportReport
 
 app = typer.Typer(add_completion=False)
@@ -58,7 +57,10 @@ def export(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 3,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples a micro-batch.")] = 2,
     accumulation: Annotated[int, typer.Option(min=1, help="Micro-batches a step.")] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 5e-6,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Peak learning rate; by default 5e-6, and 1e-4 for sft."),
+    ] = None,
     lambda_r: Annotated[
         float | None,
         typer.Option(help="Weight of undesirable examples; by default what balances them."),
@@ -67,27 +69,73 @@ def export(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Folder for the trained adapter; by default beside OUT.")
     ] = None,
+    loss: Annotated[str, typer.Option(help="kto, apo_zero, or sft.")] = "kto",
+    uniform_weights: Annotated[
+        bool, typer.Option(help="Weigh every token 1, which is plain KTO.")
+    ] = False,
+    tuning: Annotated[str, typer.Option(help="lora, qlora, or full.")] = "lora",
+    report_to: Annotated[
+        str, typer.Option(help="Trackers, by commas: tensorboard, wandb, mlflow …")
+    ] = "",
+    settings: Annotated[
+        Path | None, typer.Option(help="TOML or JSON of more settings of training, by name.")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Train in so many processes.")] = 1,
+    launch_config: Annotated[
+        Path | None, typer.Option(help="accelerate's own file, for FSDP or DeepSpeed.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Write the export, check the training, and stop before it.")
+    ] = False,
 ) -> None:
     """Write the training set of an annotate run as a new folder; train on it with --train.
 
     The vocabulary has to be frozen. Every polar trace is a row; --length-filter keeps those of
     the paper's length, and the counts are shown either way.
     """
-    if train and policy is None:
+    if (train or dry_run) and policy is None:
         raise typer.BadParameter("--train needs --policy PATH_OR_NAME")
     fitting = {"preset": preset.value, "balanced": balance, "shrinkage_moves": shrink}
-    settings = _settings(
+    exporting = _settings(
         fitting, policy, annotate_run_id=annotate_run, length_filter=length_filter,
         validation_share=validation_share, replicates=replicates, formats=_formats(formats),
     )  # fmt: skip
-    report = _exported(out, settings)
+    given = {"policy": policy, "max_steps": max_steps, "epochs": epochs, "batch_size": batch_size,
+             "accumulation": accumulation, "learning_rate": learning_rate, "lambda_r": lambda_r,
+             "seed": seed, "loss": loss, "uniform_weights": uniform_weights, "tuning": tuning,
+             "report_to": _names(report_to)}  # fmt: skip
+    config = _config(given, settings) if train or dry_run else None
+    report = _exported(out, exporting)
     show_export(report)
-    if not train:
-        return
-    given = {"max_steps": max_steps, "epochs": epochs, "batch_size": batch_size, "seed": seed,
-             "accumulation": accumulation, "learning_rate": learning_rate}  # fmt: skip
-    chosen = lambda_r or report.manifest["lambda"]["suggested_lambda_r"] or 1.0
-    show_training(_trained(report, checkpoint, policy=policy, lambda_r=chosen, **given))
+    if config is not None:
+        _train(report.folder, checkpoint, config, processes, launch_config, dry_run)
+
+
+def _config(given: dict[str, Any], settings: Path | None) -> "TrainingConfig":
+    """What the options say, and the file, whose word counts where both speak."""
+    from alignment.launching import read_settings
+    from alignment.training_run import checked_config, mendable
+
+    with mendable():
+        more = read_settings(settings) if settings else {}
+    return checked_config(**{**given, **more})
+
+
+def _train(
+    exported: Path,
+    checkpoint: Path | None,
+    config: "TrainingConfig",
+    processes: int,
+    launch_config: Path | None,
+    dry_run: bool,
+) -> None:
+    from alignment.launching import Recipe
+    from mralign.train import run_recipe
+
+    folder = exported.expanduser().resolve()
+    output = (checkpoint or folder.with_name(f"{folder.name}-policy")).expanduser().resolve()
+    launch = launch_config.expanduser().resolve() if launch_config else None
+    run_recipe(Recipe(folder, output, config, processes, launch), dry_run)
 
 
 def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "ExportSettings":
@@ -103,11 +151,15 @@ def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "Exp
 def _formats(names: str) -> tuple[str, ...]:
     from alignment.formats import FORMATS
 
-    found = tuple(name.strip() for name in names.split(",") if name.strip())
+    found = _names(names)
     unknown = [name for name in found if name not in FORMATS]
     if unknown:
         raise typer.BadParameter(f"expected formats out of {', '.join(FORMATS)}, got {unknown[0]}")
     return found
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _exported(out: Path | None, settings: "ExportSettings") -> "ExportReport":
@@ -141,36 +193,3 @@ def show_export(report: "ExportReport") -> None:
     )
     say(f"tokens counted by {report.manifest['tokenizer']}")
     say(f"export {report.export_id} in {report.folder}")
-
-
-def _trained(report: "ExportReport", checkpoint: Path | None, **given: Any) -> "TrainingResult":
-    from alignment.training_run import checked_config, train_and_record
-
-    config = checked_config(**given)
-    folder = report.folder.expanduser().resolve()
-    output = checkpoint or folder.with_name(f"{folder.name}-policy")
-    try:
-        with progress("reference") as scored, progress("train") as trained:
-            return train_and_record(
-                open_database(),
-                folder,
-                output,
-                config,
-                lambda metrics: trained(metrics.step, metrics.steps),
-                scored,
-            )
-    except ImportError as error:
-        raise InvalidInput(f"training needs mralign[train] installed: {error}") from error
-
-
-def show_training(result: "TrainingResult") -> None:
-    """Print the loss curve's ends, what training warns of, and where the checkpoint is."""
-    for warning in result.warnings:
-        say(warning)
-    show_table(
-        ("step", "loss", "z0 (nats)", "margin (nats)", "tokens"),
-        [(step.step, step.loss, step.z0, step.margin, step.tokens)
-         for step in (result.steps[0], result.steps[-1])],
-        f"{len(result.steps)} steps in {result.wall_s:.1f} s",
-    )  # fmt: skip
-    say(f"checkpoint in {result.checkpoint}")

@@ -48,6 +48,15 @@ class ItemStatus(StrEnum):
     FAILED = "failed"
 
 
+class BatchStatus(StrEnum):
+    """How far a batch of requests has come; each step is committed before the next one is taken."""
+
+    PREPARED = "prepared"  # its requests are written down
+    UPLOADED = "uploaded"  # the server has the file
+    SUBMITTED = "submitted"  # the server has the order
+    CLOSED = "closed"  # whatever came of it is kept
+
+
 class VersionStatus(StrEnum):
     """The life of a taxonomy version."""
 

@@ -12,20 +12,32 @@ from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
 from webapp.routes import (
+    account,
+    adjudications,
+    audit,
     board,
     clusters,
     decisions,
+    disagreements,
+    exports,
     health,
+    keys,
+    labels,
     overview,
+    passwords,
+    people,
     queue,
     runs,
     sign_in,
+    studies,
     traces,
     transitions,
     versions,
     vocabulary,
 )
 from webapp.static_files import OwnFiles
+from webapp.study_figures import StudyFigures
+from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
     overview,
@@ -35,8 +47,18 @@ SCREENS = (
     decisions,
     queue,
     board,
+    disagreements,
     vocabulary,
+    exports,
+    keys,
+    account,
+    passwords,
+    people,
+    audit,
     traces,
+    studies,
+    labels,
+    adjudications,
     transitions,
     runs,
     health,
@@ -47,9 +69,11 @@ def create_app(engine: sa.Engine) -> FastAPI:
     """The pages on a database whose schema is current."""
     app = FastAPI(title="mralign", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.engine = engine
+    app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
+    app.state.study_figures = StudyFigures()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -14,6 +14,7 @@ from alignment.policy import PolicyError, adapter_base, add_lora, load_policy
 from alignment.rows import ExportFolderError
 from alignment.trainer import learning_rate
 from alignment.training import (
+    Observer,
     StepMetrics,
     TrainingConfig,
     TrainingError,
@@ -151,9 +152,10 @@ def test_every_step_is_reported_as_it_ends(
 ) -> None:
     seen: list[StepMetrics] = []
     scored: list[tuple[int, int]] = []
-    result = train_from_export(
-        export, tmp_path, config, seen.append, lambda done, total: scored.append((done, total))
+    observer = Observer(
+        on_step=seen.append, on_reference=lambda done, total: scored.append((done, total))
     )
+    result = train_from_export(export, tmp_path, config, observer)
     assert tuple(seen) == result.steps
     assert [step.step for step in seen] == [1, 2, 3] and seen[0].steps == 3
     assert scored[-1][0] == scored[-1][1] and scored == sorted(scored)
@@ -235,7 +237,7 @@ def test_a_diverging_run_stops_and_says_why(
         train_from_export(
             export, tmp_path / "out", replace(config, learning_rate=1e30, warmup_share=0.0)
         )
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "checkpoint").exists()
 
 
 def test_the_result_is_plain_data_for_a_run_row(

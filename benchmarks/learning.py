@@ -1,0 +1,51 @@
+"""What a checkpoint came to: the loss over the rows that it was trained on, and its answers."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from alignment.evaluation import judge, response_of, score
+from alignment.examples import prompt_messages
+from alignment.generation import Decoding, generate
+from alignment.logprobs import Scorer
+from alignment.policy import load_policy
+from alignment.preparation import Prepared
+from alignment.processes import open_processes
+from alignment.recipe import TrainingResult
+from alignment.reference import read_cache
+from alignment.trainer import Trainer
+from alignment.training import FORWARD_TOKENS
+
+ASKED = (("Who wrote Hamlet?", "Shakespeare"), ("What is the capital of Peru?", "Lima"))
+
+
+def loss_after(ready: Prepared, result: TrainingResult, cache: Path) -> tuple[float, float]:
+    """The loss over all rows with the run's own batches and pairs, at the start and now."""
+    config = ready.config
+    plan = [micro for step in ready.steps for micro in step]
+    policy = load_policy(config.policy, device="cpu", adapter=result.checkpoint)
+    for parameter in policy.model.parameters():
+        parameter.requires_grad_(parameter.dim() == 2)  # an optimizer wants something to hold
+    processes = open_processes("cpu", (), cache, {})
+    scorer = Scorer(policy.model, chunked=True)
+    trainer = Trainer(policy, scorer, config, processes, FORWARD_TOKENS["cpu"])
+    known = [read_cache(cache, path.stem) for path in cache.glob("*.npz")]
+    fold = trainer.fold(trainer.data(ready.examples), [plan], known[0])
+    lambdas = [config.lambda_c if e.desirable else config.lambda_r or 1.0 for e in ready.examples]
+    shares = [(i, 1 / (len(plan) * len(m.examples))) for m in plan for i in m.examples]
+    return sum(share * lambdas[i] / 2 for i, share in shares), trainer.evaluate(fold, plan)
+
+
+def answers_of(policy_folder: Path, checkpoint: Path, count: int) -> dict[str, Any]:
+    """Let a checkpoint answer a few questions, and hold the answers against the gold."""
+    policy = load_policy(policy_folder, device="cpu", adapter=checkpoint)
+    prompts = [
+        [(one["role"], one["content"]) for one in prompt_messages(question)]
+        for question, _ in ASKED[:count]
+    ]
+    texts = generate(policy, prompts, replace(Decoding(), max_new_tokens=32))
+    judged = [
+        judge(response_of(str(number), question, [gold], text), "squad")
+        for number, ((question, gold), text) in enumerate(zip(ASKED, texts, strict=False))
+    ]
+    return {"texts": list(texts), "scores": str(score(judged, "squad"))}
