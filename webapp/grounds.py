@@ -1,4 +1,4 @@
-"""The labelled traces that what-if questions are asked of: read once an annotate run, then shared."""
+"""The labelled traces that what-if questions are asked of: read once a run, then shared."""
 
 from collections import OrderedDict
 from dataclasses import dataclass

@@ -80,9 +80,7 @@ def _assigning(review: Review, question: Question, groups: Sequence[Group]) -> P
     _require(review, target)
     what = f"“{groups[0].name}”" if len(groups) == 1 else f"{len(groups)} clusters"
     labels = frozenset(label.key for group in groups for label in group.labels)
-    return Posed(
-        question, f"Put {what} in {_named(review, target)}", groups, labels, None, target
-    )
+    return Posed(question, f"Put {what} in {_named(review, target)}", groups, labels, None, target)
 
 
 def _merging(review: Review, question: Question, groups: Sequence[Group]) -> Posed:
@@ -162,11 +160,9 @@ def edit_of(posed: Posed, ground: "Ground") -> "Edit":
 
 def _only_category(known: frozenset[str], ground: "Ground") -> str:
     """The category of the run that all these labels rest in; "" if there are several."""
+    import numpy as np
+
     evidence = ground.evidence
     places = [place for place, key in enumerate(evidence.keys) if key in known]
-    held = {
-        int(category)
-        for category, label in zip(evidence.categories, evidence.labels, strict=True)
-        if int(label) in set(places)
-    }
+    held = set(evidence.categories[np.isin(evidence.labels, places)].tolist())
     return ground.categories[held.pop()] if len(held) == 1 else ""
