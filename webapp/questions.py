@@ -144,8 +144,9 @@ def edit_of(posed: Posed, ground: "Ground") -> "Edit":
     known = posed.labels & set(ground.evidence.keys)
     if not known:
         raise InvalidInput(
-            f"none of the {len(posed.labels)} labels that would go stands on an annotated trace"
-            " with a polarity, so nothing would change in the matrices and weights of this run"
+            f"none of the {len(posed.labels)} labels that would go stands, with a category of the"
+            " version annotated with, on an annotated trace with a polarity: nothing would change"
+            " in the matrices and weights of this run"
         )
     if posed.target is None or posed.target in ground.categories:
         return MoveLabels(known, posed.target)

@@ -108,7 +108,7 @@ def _keys_of(engine: sa.Engine, cluster: int, count: int) -> frozenset[str]:
 def test_a_form_asks_without_deciding_and_then_decides(
     cora: Visitor, world: World, world_engine: sa.Engine
 ) -> None:
-    """The button of the card leads to an address that holds no token; only the page's form writes."""
+    """The button leads to an address that holds no token; only the page's own form writes."""
     card = f"/versions/{world.version_id}/clusters/c0"
     asking = f"/versions/{world.version_id}/whatif?anchor=c0&do=assign"
     assert asking.replace("&", "&amp;") in cora.get(card).text
@@ -136,11 +136,15 @@ def test_several_clusters_of_the_board_are_one_question(cora: Visitor, world: Wo
 
 
 def test_it_says_why_it_cannot_answer(cora: Visitor, world: World, world_engine: sa.Engine) -> None:
-    """A category that the run does not know; labels on no polar trace; no run at all."""
+    """A category that the run does not know; labels that it gave none; no run at all."""
     version = f"/versions/{world.version_id}"
     fields = {"key": "humour", "name": "Humour", "macro_strategy": "x", "definition": "jokes"}
     cora.post(f"{version}/categories", fields, page=version)
-    assert "knows neither" in asked(cora, world, "do=assign&anchor=c10&category=humour")
+    split = expected(world_engine, SplitCategory("framing", keys(world_engine, 0), "humour"))
+    assert shown(asked(cora, world, "do=assign&anchor=c0&category=humour")) == figures(split)
+    both = asked(cora, world, "do=assign&anchor=c0&anchor=c1&category=humour")
+    assert "knows neither" in both
+    assert "none of the 4 labels" in asked(cora, world, "do=assign&anchor=c10&category=framing")
     with transaction(world_engine) as session:
         for run in session.scalars(sa.select(Run).where(col(Run.kind) == RunKind.ANNOTATE)):
             run.status = RunStatus.FAILED
