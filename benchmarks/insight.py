@@ -49,8 +49,9 @@ def ask_all(address: str, version_id: int, questions: int) -> list[float]:
         page.get_by_label("Password").fill(seeding.PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("button", name="Sign out").wait_for()
+        cards = f"{address}/versions/{version_id}/clusters"
         times = [
-            ask(page, f"{address}/versions/{version_id}/clusters/c{CLUSTERS[number % len(CLUSTERS)]}",
+            ask(page, f"{cards}/c{CLUSTERS[number % len(CLUSTERS)]}",
                 str(2 + number // len(CLUSTERS) % 8))
             for number in range(questions)
         ]  # fmt: skip

@@ -35,7 +35,7 @@ def measure_effect(review: Review, posed: Posed, ground: "Ground", found: "WhatI
                 found.units_reweighted, found.tokens_reweighted, found.traces_reweighted,
             ),
         ],
-        matrices=[_matrix(posed, found, name) for name in GROUP_OF],
+        matrices=[_matrix(review, posed, found, name) for name in GROUP_OF],
         clips_before=found.before.clips,
         clips_after=found.after.clips,
         newly_clipped=found.newly_clipped,
@@ -49,10 +49,10 @@ def measure_effect(review: Review, posed: Posed, ground: "Ground", found: "WhatI
     )  # fmt: skip
 
 
-def _matrix(posed: Posed, found: "WhatIf", name: str) -> MatrixChange:
+def _matrix(review: Review, posed: Posed, found: "WhatIf", name: str) -> MatrixChange:
     group, title = GROUP_OF[name]
     cells = [
-        Cell(source, target, 100 * before, 100 * after)
+        Cell(_name(review, source), _name(review, target), 100 * before, 100 * after)
         for source, target, before, after in found.changes(group, CELLS)
         if before != after
     ]
@@ -68,10 +68,15 @@ def _rare(review: Review, found: "WhatIf") -> list[RareCategory]:
     rare = sorted((key for key in least if least[key] < FEWEST_MOVES), key=lambda key: least[key])
     return [
         RareCategory(
-            review.by_key[key].name if key in review.by_key else key,
+            _name(review, key),
             now["positive"][key],
             now["negative"][key],
             min(then[group].get(key, FEWEST_MOVES) for group in then) < FEWEST_MOVES,
         )
         for key in rare
     ]
+
+
+def _name(review: Review, state: str) -> str:
+    """What people call a state: a category of the version, or start, stop, one that is no more."""
+    return review.by_key[state].name if state in review.by_key else state
