@@ -1,6 +1,6 @@
 """Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -185,6 +185,7 @@ def run_annotation(
     *,
     model: str | None = None,
     prompt_hash: str | None = None,
+    more_parameters: Mapping[str, Any] | None = None,
     limit: int | None = None,
     resume: int | None = None,
     prepare: Prepare | None = None,
@@ -198,7 +199,8 @@ def run_annotation(
         InvalidInput: there is nothing to annotate, or the run to go on is another's.
     """
     parameters = {"taxonomy": vocabulary.version.name, "version_id": vocabulary.version.id,
-                  "content_hash": vocabulary.version.content_hash}  # fmt: skip
+                  "content_hash": vocabulary.version.content_hash,
+                  **(more_parameters or {})}  # fmt: skip
     task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
                 parameters)  # fmt: skip
 
@@ -235,7 +237,8 @@ def _keep_panel(
 ) -> None:
     status = status_of(result.invalid, result.unanswered and bool(trace.segments))
     for source, side in ((SIDE_A, result.a), (SIDE_B, result.b)):
-        _keep_side(session, run_id, trace, source, side, vocabulary)
+        if side is not None:
+            _keep_side(session, run_id, trace, source, side, vocabulary)
     if result.adjudication is not None:
         put_item(session, run_id, trace.id, ADJUDICATOR,
                  status=status_of(result.adjudication.invalid, result.unanswered),

@@ -130,7 +130,8 @@ def annotate_in_windows(
     whole = list[ControlledStep]()
     for window, result in zip(parts, results, strict=False):
         for step in _kept_tiles(result.steps, window):
-            if whole and step.first == window.keeps_first and _goes_on(whole[-1], step):
+            meets = whole and whole[-1].end == step.first == window.keeps_first
+            if meets and _goes_on(whole[-1], step):
                 step = replace(whole.pop(), end=step.end)
             whole.append(step)
     given = [r.confidence for r in results if r.confidence is not None]

@@ -125,6 +125,7 @@ _COMMAND = {
     RunKind.LABEL: "run `mralign label run` first",
     RunKind.CLUSTER: "run `mralign cluster run` first",
     RunKind.ANNOTATE: "run `mralign annotate run` first",
+    RunKind.DISTILL: "run `mralign annotate distill FOLDER` first",
     RunKind.EXPORT: "run `mralign export` first",
     RunKind.TRAIN: "run `mralign export --train --policy POLICY` first",
     RunKind.EVALUATE: "run `mralign evaluate` first",

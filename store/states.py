@@ -25,6 +25,7 @@ class RunKind(StrEnum):
     LABEL = "label"
     CLUSTER = "cluster"
     ANNOTATE = "annotate"
+    DISTILL = "distill"
     EXPORT = "export"
     TRAIN = "train"
     EVALUATE = "evaluate"

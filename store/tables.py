@@ -1,7 +1,8 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
-Those of a review by several people and of how people come in stand in `store.review_tables` and
-`store.people_tables`; importing this registers them.
+Those of a review by several people, of how people come in and of what an evaluation judged stand
+in `store.review_tables`, `store.people_tables` and `store.evaluation_tables`; importing this
+registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -12,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+import store.evaluation_tables
 import store.people_tables
 import store.review_tables  # noqa: F401  they register themselves
 from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves

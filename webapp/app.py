@@ -35,6 +35,7 @@ from webapp.routes import (
     whatif,
 )
 from webapp.static_files import OwnFiles
+from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
     overview,
@@ -64,6 +65,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     """The pages on a database whose schema is current."""
     app = FastAPI(title="mralign", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.engine = engine
+    app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()

@@ -43,7 +43,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("example", "e", "open the first example in its trace"),
         Binding("waiting", "n", "next cluster to review"),
     ),
-    "Board": (Binding("lane", "y", "accept the lane with the focus, else the first"),),
+    "Board": (
+        Binding("lane", "y", "accept the lane with the focus, else the first"),
+        Binding("lane-noise", "x", "mark the ticked clusters, or the one with the focus, as noise"),
+    ),
     "Disagreements": (
         Binding("say", "r", "give a reason"),
         Binding("is-noise", "x", "it is noise"),

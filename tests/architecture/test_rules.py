@@ -13,7 +13,7 @@ ROOMS = ("store", "gateway", "annotator", "taxonomy", "alignment", "webapp", "mr
 MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
-    "annotator": {"run", "work", "intake", "endpoint", "taking", "handing"},
+    "annotator": {"run", "distill_run", "work", "intake", "endpoint", "taking", "handing"},
     "taxonomy": {
         "run",
         "curation",
@@ -43,6 +43,11 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "evaluation_plan",
+        "evaluation_arms",
+        "evaluation_rows",
+        "judges",
+        "answering",
         "sampling_run",
     },
 }
