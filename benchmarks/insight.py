@@ -15,8 +15,8 @@ from typing import Any
 
 from benchmarks import annotated, seeding
 from benchmarks.record import save
+from benchmarks.review_server import seeded_engine, server
 from benchmarks.visitors import Visitor, p95
-from benchmarks.webapp import seeded_engine, server
 from store.engine import transaction
 
 ARGUMENTS = (
@@ -88,7 +88,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{Path(name) / 'insight.sqlite3'}"
-        engine, seeded = seeded_engine(url)
+        engine, seeded = seeded_engine(url, reviewers=1)
         with transaction(engine) as session:
             version_id = annotated.annotate(session, seeded, options.moves)
         with server(url) as (address, _):
