@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from webapp.dependencies import Access
 from webapp.failures import add_failures
+from webapp.grounds import Grounds
 from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
@@ -34,6 +35,7 @@ from webapp.routes import (
     transitions,
     versions,
     vocabulary,
+    whatif,
 )
 from webapp.static_files import OwnFiles
 from webapp.study_figures import StudyFigures
@@ -48,6 +50,7 @@ SCREENS = (
     queue,
     board,
     disagreements,
+    whatif,
     vocabulary,
     exports,
     keys,
@@ -74,6 +77,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
+    app.state.grounds = Grounds()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -24,6 +24,7 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("next", "j", "next row or cluster"),
         Binding("previous", "k", "previous row or cluster"),
         Binding("filter", "/", "filter"),
+        Binding("what-if", "w", "what the chosen decision would change downstream"),
     ),
     "One cluster": (
         Binding("accept", "a", "accept as it stands, and go on"),

@@ -86,6 +86,7 @@ class StudyPage(Page):
     adjudicates: bool
     unsettled: int
     settled: int
+    traces: int
 
 
 @dataclass(frozen=True)

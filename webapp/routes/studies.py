@@ -133,6 +133,7 @@ def show_study(
             adjudicates=visit.may(Action.RUN_STUDIES) and not blind,
             unsettled=0 if blind else len(list_waiting(session, study)),
             settled=sum(row.settled for row in traces),
+            traces=len(traces),
         )
     return visit.show(page)
 

@@ -97,7 +97,7 @@ function chip(name, tone, sure) {
   if (sure !== undefined) {
     const count = document.createElement("span");
     count.className = "count";
-    count.textContent = ` ${Math.round(sure)}`;
+    count.textContent = ` ${Number(sure.toFixed(1))}`;
     made.append(count);
   }
   return made;
@@ -122,6 +122,8 @@ function paint(card) {
   if (card.labels && !given.length) given.push(chip("no label", "macro-none"));
   const first = card.labels?.[0];
   card.element.querySelector("[data-given]").replaceChildren(...given);
+  const offers = card.element.querySelector("[data-offers]");
+  if (offers) offers.hidden = "prefilled" in root.dataset && !card.touched;
   card.element.querySelector("[data-standing]").textContent = standing(card);
   card.element.className = `segment ${first ? colour(button(first[0])) : "macro-none"}${card.saved && !card.touched ? " kept" : ""}`;
 }
