@@ -27,6 +27,7 @@ class Draw:
     model: str
     z_on: bool | None
     z_off: bool | None
+    dataset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,34 @@ class Funnel:
 
 
 @dataclass(frozen=True)
+class CandidateCounts:
+    """The row of a source of questions: thinking-on traces by polarity after each step."""
+
+    questions: int
+    draws: int
+    polar: Counter[PolarityName]
+    distinct: Counter[PolarityName]
+    inside: Counter[PolarityName]
+
+
+@dataclass(frozen=True)
 class Selection:
     """The candidates, inside the length filter or not, and how they were found."""
 
     candidates: tuple[Candidate, ...]
     funnel: Funnel
+
+    def counts(self, draws: Sequence[Draw]) -> CandidateCounts:
+        """How many of these draws, which it was made from, came how far, by polarity."""
+        early = {drop.trace_id for drop in self.funnel.drops if drop.step in ("judged", "polar")}
+        polar = [polarity_of(bool(d.z_on), bool(d.z_off)) for d in draws if d.trace_id not in early]
+        return CandidateCounts(
+            questions=len({question_key(draw.question) for draw in draws}),
+            draws=len(draws),
+            polar=Counter(each for each in polar if each),
+            distinct=Counter(one.polarity for one in self.candidates),
+            inside=Counter(one.polarity for one in self.inside_length_filter()),
+        )
 
     def inside_length_filter(self) -> tuple[Candidate, ...]:
         """The candidates that the length filter admits."""
@@ -160,9 +184,11 @@ def select(
     draws: Iterable[Draw],
     measure: Callable[[Draw], Size],
     length_filter: LengthFilter | None = None,
+    wanted_draws: int = 1,
 ) -> Selection:
     """The polar traces whose draws all agree, one a normalised question, with the funnel.
 
+    A question with fewer than `wanted_draws` judged draws says too little to agree on anything.
     The draw that stands for a question is the first that passes the length filter, else the first.
     `measure` is called for polar draws only.
     Source: arXiv 2510.24794v2, 3.1.1. Differs: duplicates are told by the normalised question.
@@ -171,7 +197,7 @@ def select(
     asked = list(draws)
     drops: list[Drop] = []
     judged = [draw for draw in asked if _is_judged(draw, drops)]
-    polar = _agreeing(judged, drops)
+    polar = _agreeing(judged, wanted_draws, drops)
     sized = [_candidate(draw, polarity, measure, limits) for draw, polarity in polar]
     distinct = _one_a_question(sized, drops)
     inside = [one for one in distinct if one.length_fault is None]
@@ -197,19 +223,26 @@ def _is_judged(draw: Draw, drops: list[Drop]) -> bool:
     return judged
 
 
-def _agreeing(draws: Sequence[Draw], drops: list[Drop]) -> list[tuple[Draw, PolarityName]]:
+def _agreeing(
+    draws: Sequence[Draw], wanted: int, drops: list[Drop]
+) -> list[tuple[Draw, PolarityName]]:
     """The draws of the questions whose every draw has the same polarity, in the given order."""
-    found: dict[tuple[str, str], set[PolarityName | None]] = defaultdict(set)
+    found: dict[tuple[str, str], list[PolarityName | None]] = defaultdict(list)
     polarities = [polarity_of(bool(draw.z_on), bool(draw.z_off)) for draw in draws]
     for draw, polarity in zip(draws, polarities, strict=True):
-        found[_sampled(draw)].add(polarity)
+        found[_sampled(draw)].append(polarity)
     kept: list[tuple[Draw, PolarityName]] = []
     for draw, polarity in zip(draws, polarities, strict=True):
-        if polarity is not None and len(found[_sampled(draw)]) == 1:
+        siblings = found[_sampled(draw)]
+        if len(siblings) < wanted:
+            reason = f"fewer than {wanted} judged draws of its question"
+        elif len(set(siblings)) > 1:
+            reason = "the draws of its question disagree"
+        elif polarity is None:
+            reason = _no_polarity(draw)
+        else:
             kept.append((draw, polarity))
             continue
-        disagree = len(found[_sampled(draw)]) > 1
-        reason = "the draws of its question disagree" if disagree else _no_polarity(draw)
         drops.append(Drop(draw.trace_id, "polar", reason))
     return kept
 

@@ -89,7 +89,8 @@ def require_frozen(version: TaxonomyVersion) -> None:
 
 def load_draws(session: Session) -> list[Draw]:
     """Every thinking-on trace with its judgments, in the order of import."""
-    columns = (Trace.external_id, Question.text, Trace.model, TracePair.z_on, TracePair.z_off)
+    columns = (Trace.external_id, Question.text, Trace.model, TracePair.z_on, TracePair.z_off,
+               Question.dataset)  # fmt: skip
     query = (
         sa.select(*(col(column) for column in columns))
         .join(Question, col(Trace.question_id) == col(Question.id))
@@ -104,8 +105,9 @@ def load_draws(session: Session) -> list[Draw]:
             model=model,
             z_on=None if z_on is None else bool(z_on),
             z_off=None if z_off is None else bool(z_off),
+            dataset=dataset,
         )
-        for trace_id, question, model, z_on, z_off in session.execute(query)
+        for trace_id, question, model, z_on, z_off, dataset in session.execute(query)
     ]
 
 

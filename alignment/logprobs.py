@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -25,13 +26,41 @@ class Scorer(torch.nn.Module):
         self.chunked = chunked
         self.autocast = autocast
 
-    def forward(self, input_ids: Tensor, completion_mask: Tensor) -> Tensor:
-        """Score a batch. Shapes: twice [batch, length] → [batch, length], in nats."""
-        score = token_logprobs if self.chunked else plain_token_logprobs
+    def forward(
+        self, input_ids: Tensor, completion_mask: Tensor | None = None, past: Any = None
+    ) -> Any:
+        """Score a batch. Shapes: twice [batch, length] → [batch, length], in nats.
+
+        Without a mask, read the ids and return what attention keeps of them: the `past` that
+        stands for every sequence's first tokens in later calls without gradient.
+        """
         with torch.autocast(
             input_ids.device.type, dtype=self.autocast, enabled=self.autocast is not None
         ):
-            return score(self.model, input_ids, completion_mask)
+            if completion_mask is None:
+                return _read(self.model, input_ids)
+            if not self.chunked:
+                return plain_token_logprobs(self.model, input_ids, completion_mask)
+            return token_logprobs(self.model, input_ids, completion_mask, past=past)
+
+    def can_reuse(self, input_ids: Tensor, completion_mask: Tensor, shared: int) -> bool:
+        """Say whether `past` gives what reading everything does, tried on one sequence.
+
+        Differs: False for models that keep no plain keys and values, and while layers recompute.
+        """
+        if not self.chunked or shared < 1:
+            return False
+        try:
+            with torch.no_grad():
+                past = self(input_ids[:1, :shared])
+                if past.get_seq_length() != shared:
+                    return False
+                again = self(input_ids, completion_mask, past)
+                whole = self(input_ids, completion_mask)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            return False
+        apart = (again - whole).abs().sum() / completion_mask.sum()
+        return bool(apart <= _tolerance_nats(self.model))
 
 
 def token_logprobs(
@@ -39,8 +68,12 @@ def token_logprobs(
     input_ids: Tensor,
     completion_mask: Tensor,
     chunk_tokens: int = HEAD_CHUNK_TOKENS,
+    past: Any = None,
 ) -> Tensor:
     """Return log π(y_t | y_<t) at each completion token, the output layer applied in chunks.
+
+    `past` holds what attention keeps of the sequences' first tokens, which all of them share and
+    which then are not read again; it stays as it is.
 
     Shapes: twice [batch, length] → [batch, length]; entry t belongs to token t.
     Units: nats, float32 whatever the model's own type.
@@ -52,7 +85,9 @@ def token_logprobs(
     the forward pass while the chunk's logits are there; where W is trained, a chunk's logits are
     computed again in the backward pass. Either way the peak is chunk × vocabulary.
     """
-    hidden = _backbone(model)(input_ids=input_ids, use_cache=False)[0]
+    shared = past.get_seq_length() if past is not None else 0
+    input_ids, completion_mask = input_ids[:, shared:], completion_mask[:, shared:]
+    hidden = _backbone(model)(input_ids=input_ids, **_continued(past, len(input_ids)))[0]
     wanted = completion_mask[:, 1:]
     states, targets = hidden[:, :-1][wanted], input_ids[:, 1:][wanted]
     head = model.get_output_embeddings()
@@ -61,7 +96,7 @@ def token_logprobs(
     else:
         picked = _recomputed(head, states, targets, chunk_tokens)
     shifted = torch.zeros(wanted.shape, dtype=torch.float32, device=picked.device)
-    return torch.nn.functional.pad(shifted.masked_scatter(wanted, picked), (1, 0))
+    return torch.nn.functional.pad(shifted.masked_scatter(wanted, picked), (1 + shared, 0))
 
 
 def plain_token_logprobs(model: Any, input_ids: Tensor, completion_mask: Tensor) -> Tensor:
@@ -75,7 +110,7 @@ def plain_token_logprobs(model: Any, input_ids: Tensor, completion_mask: Tensor)
     return torch.nn.functional.pad(torch.where(completion_mask[:, 1:], picked, 0.0), (1, 0))
 
 
-def output_layer_is_bare(model: Any, input_ids: Tensor, tolerance_nats: float = 1e-3) -> bool:
+def output_layer_is_bare(model: Any, input_ids: Tensor) -> bool:
     """Say whether chunked and plain log-probabilities agree on a probe, as most models' do.
 
     Shapes: input_ids [1, length]; a few tokens are enough.
@@ -86,8 +121,28 @@ def output_layer_is_bare(model: Any, input_ids: Tensor, tolerance_nats: float = 
     with torch.no_grad():
         chunked = token_logprobs(model, input_ids, mask)
         plain = plain_token_logprobs(model, input_ids, mask)
-    scale = 1.0 if next(model.parameters()).dtype == torch.float32 else 50.0
-    return bool((chunked - plain).abs().max() <= tolerance_nats * scale)
+    return bool((chunked - plain).abs().max() <= _tolerance_nats(model))
+
+
+def _tolerance_nats(model: Any) -> float:
+    """How far two ways to compute one log-probability may lie apart in the model's type."""
+    return 1e-3 if next(model.parameters()).dtype == torch.float32 else 5e-2
+
+
+def _read(model: Any, input_ids: Tensor) -> Any:
+    from transformers import DynamicCache
+
+    past = DynamicCache()
+    _backbone(model)(input_ids=input_ids, past_key_values=past, use_cache=True)
+    return past
+
+
+def _continued(past: Any, batch: int) -> dict[str, Any]:
+    if past is None:
+        return {"use_cache": False}
+    copied = copy.deepcopy(past)  # the layers will add to it
+    copied.batch_repeat_interleave(batch)
+    return {"past_key_values": copied, "use_cache": True}
 
 
 class _FrozenHead(torch.autograd.Function):

@@ -29,7 +29,7 @@ from store.tables import (
 )
 from store.taxonomies import get_version
 
-OF_A_LIFE = ("start", "status")
+OF_A_LIFE = ("start", "status", "recluster")
 CATEGORY_FIELDS = ("key", "category", "into")
 
 

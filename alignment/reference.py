@@ -83,6 +83,17 @@ class PairedExamples:
         room = max(self.max_tokens - len(prompt.prompt_ids), 1)
         return len(prompt.prompt_ids) + min(len(completion.completion_ids), room)
 
+    def shared_prompt(self) -> Tensor:
+        """Return the tokens that every prompt begins with, short of any prompt's last.
+
+        Shapes: [1, shared].
+        """
+        least = min(len(example.prompt_ids) for example in self.examples) - 1
+        heads = np.stack([example.prompt_ids[:least] for example in self.examples])
+        differs = (heads != heads[0]).any(axis=0)
+        shared = int(differs.argmax()) if differs.any() else least
+        return torch.from_numpy(heads[:1, :shared].astype(np.int64)).to(self.device)
+
     def content_hash(self) -> str:
         """The sha256 of the tokens; weights and labels do not reach the reference."""
         digest = hashlib.sha256(str(self.max_tokens).encode())

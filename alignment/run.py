@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from alignment.candidates import Funnel, LengthFilter, Selection
+from alignment.candidates import CandidateCounts, Funnel, LengthFilter, Selection
 from alignment.candidates import select as select_draws
 from alignment.corpus import (
     LabelSets,
@@ -44,6 +44,8 @@ from store.errors import InvalidInput
 from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Export, TracePair
+
+UNNAMED, ALL = "unnamed", "all together"
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,31 @@ def load_pool(session: Session, labels: LabelSets, settings: ExportSettings) -> 
     return form_pool(labels.categories, labels.units, load_draws(session), sizes, settings)
 
 
-def select_candidates(engine: sa.Engine, tokenizer: Tokenizer = APPROXIMATE) -> Selection:
+def select_candidates(
+    engine: sa.Engine, tokenizer: Tokenizer = APPROXIMATE, wanted_draws: int = 1
+) -> Selection:
     """The training candidates among all traces, annotated or not, and the way to them."""
     with reading(engine) as session:
         sizes = measure_polar(session, tokenizer.count)
-        return select_draws(load_draws(session), lambda draw: sizes[draw.trace_id])
+        draws = load_draws(session)
+    return select_draws(draws, lambda draw: sizes[draw.trace_id], wanted_draws=wanted_draws)
+
+
+def count_candidates(
+    engine: sa.Engine, tokenizer: Tokenizer = APPROXIMATE, wanted_draws: int = 1
+) -> dict[str, CandidateCounts]:
+    """The candidates of each dataset, by its name, and of all of them together under ALL."""
+    with reading(engine) as session:
+        sizes = measure_polar(session, tokenizer.count)
+        draws = load_draws(session)
+    names = dict.fromkeys(draw.dataset or UNNAMED for draw in draws)
+    groups = {name: [d for d in draws if (d.dataset or UNNAMED) == name] for name in names}
+    return {
+        name: select_draws(
+            group, lambda draw: sizes[draw.trace_id], wanted_draws=wanted_draws
+        ).counts(group)
+        for name, group in {**groups, ALL: draws}.items()
+    }
 
 
 @contextmanager

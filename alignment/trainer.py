@@ -25,9 +25,17 @@ from alignment.policy import Policy
 from alignment.portions import cut_portions
 from alignment.processes import Processes
 from alignment.recipe import StepMetrics, TrainingConfig, TrainingError
-from alignment.reference import OnProgress, Pair, PairedExamples, ReferenceCache, score_reference
+from alignment.reference import (
+    OnProgress,
+    Pair,
+    PairedExamples,
+    ReferenceCache,
+    Score,
+    score_reference,
+)
 from alignment.tokens import TokenizedExample
 
+LEAST_SHARED_TOKENS = 8  # below that, keeping them costs what it saves
 OnStep = Callable[[StepMetrics], None]
 Validate = Callable[[], float | None]
 Step = Sequence[MicroBatch]
@@ -43,7 +51,9 @@ class Trainer:
         config: TrainingConfig,
         processes: Processes,
         budget_tokens: int,
+        reuses_past: bool = False,
     ) -> None:
+        self.reuses_past = reuses_past
         self.policy, self.config, self.processes = policy, config, processes
         self.budget_tokens = budget_tokens
         self.moving_mean = 0.0
@@ -72,8 +82,9 @@ class Trainer:
         micros = [micro for step in steps for micro in step]
         adapted = hasattr(self.policy.model, "disable_adapter")
         with self.policy.model.disable_adapter() if adapted else nullcontext():
+            score = self.still_score(data)
             found = score_reference(
-                micros, data, self.score, self.budget_tokens, self.processes, known, report
+                micros, data, score, self.budget_tokens, self.processes, known, report
             )
         return Fold(data, found)
 
@@ -81,6 +92,23 @@ class Trainer:
         """Score a batch with the policy as it stands. Shapes: → [batch, length]."""
         found: Tensor = self.scorer(batch.input_ids, batch.completion_mask)
         return found
+
+    def still_score(self, data: PairedExamples) -> Score:
+        """Return a way to score without gradient that reads what all prompts share once.
+
+        It holds until the next step moves the policy.
+        """
+        shared = data.shared_prompt()
+        if not self.reuses_past or shared.shape[1] < LEAST_SHARED_TOKENS:
+            return self.score
+        with torch.no_grad():
+            past = self.scorer(shared)
+
+        def score(batch: TokenBatch) -> Tensor:
+            found: Tensor = self.scorer(batch.input_ids, batch.completion_mask, past)
+            return found
+
+        return score
 
     def steps(
         self, fold: Fold, steps: Sequence[Step], done: Sequence[StepMetrics], validate: Validate
@@ -200,9 +228,10 @@ class Trainer:
         places = {pair: place for place, pair in enumerate(pairs)}
         sums = torch.zeros(len(pairs))
         rank, count = self.processes.rank, self.processes.count
+        score = self.still_score(fold.data)
         with torch.no_grad():
             for part in cut_portions(pairs, fold.data.pair_length, self.budget_tokens, rank, count):
-                scored = self.score(fold.data.pair_batch(part.items)).sum(dim=-1)
+                scored = score(fold.data.pair_batch(part.items)).sum(dim=-1)
                 if not part.idle:
                     sums[[places[pair] for pair in part.items]] = scored.float().cpu()
         return self.processes.add_up(sums.to(self.processes.device)).cpu()

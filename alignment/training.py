@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from alignment.batches import collate
 from alignment.checkpoints import drop_progress, write_checkpoint
 from alignment.logprobs import Scorer, output_layer_is_bare
 from alignment.outcomes import Fold
@@ -132,8 +133,12 @@ def _trainer(policy: Policy, ready: Prepared, processes: Processes) -> Trainer:
     wanted = find_dtype(config.dtype, policy.device)
     lower = wanted if config.tuning == "full" and wanted != torch.float32 else None
     budget = config.forward_tokens or FORWARD_TOKENS.get(policy.device.type, 4096)
-    tuned = replace(policy, model=model)
-    return Trainer(tuned, Scorer(model, bare, lower), config, processes, budget)
+    scorer = Scorer(model, bare, lower)
+    trial = collate(ready.examples[:1], policy.pad_id).to(policy.device)
+    reuses = not config.gradient_checkpointing and scorer.can_reuse(
+        trial.input_ids, trial.completion_mask, len(ready.examples[0].prompt_ids) - 1
+    )
+    return Trainer(replace(policy, model=model), scorer, config, processes, budget, reuses)
 
 
 def _reference_key(policy: Policy, weights_hash: str) -> str:

@@ -1,6 +1,6 @@
 """Settle what two annotators said: keep what they share, add what one is sure of, else ask."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -19,11 +19,14 @@ class ConsensusError(ValueError):
 
 
 class Rule(StrEnum):
-    """How a unit was settled: rules 1, 2 and 3 of the method."""
+    """How a unit was settled: rules 1, 2 and 3 of the method, or by a distilled head."""
 
     AGREED = "agreed"
     MERGED = "merged"
     ADJUDICATED = "adjudicated"
+    DISTILLED = "distilled"
+    ABSTAINED = "abstained"  # the head was not sure enough: no labels
+    ESCALATED = "escalated"  # it was not, and the second annotator was asked
 
 
 @dataclass(frozen=True)
@@ -127,23 +130,16 @@ def consolidate(
 
 @dataclass(frozen=True)
 class PanelResult:
-    """What two annotators and an adjudicator made of a trace; `invalid` says why not."""
+    """What the annotators and an adjudicator made of a trace; `invalid` says why not.
+
+    There is no B where one annotator was enough.
+    """
 
     a: AnnotatedTrace
-    b: AnnotatedTrace
+    b: AnnotatedTrace | None
     decisions: tuple[Decision, ...] = ()
     adjudication: Adjudication | None = None
     invalid: str | None = None
-
-    @property
-    def tokens(self) -> int:
-        """What the three of them used."""
-        return sum(each.tokens for each in (self.a, self.b, self.adjudication) if each)
-
-    @property
-    def cost_usd(self) -> float:
-        """What the three of them cost."""
-        return sum(each.cost_usd for each in (self.a, self.b, self.adjudication) if each)
 
     @property
     def unanswered(self) -> bool:
@@ -187,13 +183,27 @@ class PairedUnits:
 def pair_units(
     a: Mapping[int, Sequence[ControlledStep]], b: Mapping[int, Sequence[ControlledStep]]
 ) -> PairedUnits:
-    """The units of every trace that both sources annotated, in the order of the traces."""
+    """The units of every trace that both sources annotated, in the order of the traces.
+
+    Where a source saw a part of a trace only, its units are those of that part.
+    """
     units = [
         (trace, unit) for trace in sorted(a.keys() & b.keys())
-        for unit in common_refinement(a[trace], b[trace])
+        for unit in _shared_units(a[trace], b[trace])
     ]  # fmt: skip
     return PairedUnits(
         tuple(frozenset(key for key, _ in unit.a) for _, unit in units),
         tuple(frozenset(key for key, _ in unit.b) for _, unit in units),
         tuple(trace for trace, _ in units),
     )
+
+
+def _shared_units(
+    a: Sequence[ControlledStep], b: Sequence[ControlledStep]
+) -> Iterator[AdjudicationCase]:
+    """The common refinement of what both sides cover."""
+    edges = sorted({edge for step in (*a, *b) for edge in (step.first, step.end)})
+    for first, end in pairwise(edges):
+        sides = [[s for s in side if s.first <= first < s.end] for side in (a, b)]
+        if all(sides):
+            yield AdjudicationCase(first, end, sides[0][0].labels, sides[1][0].labels)

@@ -300,15 +300,18 @@ STARTING = frozenset({*CORRECTIVE, "opening", "first step", "next step", "summar
 
 @cache
 def compiled() -> tuple[re.Pattern[str], ...]:
-    """The patterns of the families, in their order."""
-    return tuple(re.compile(f"(?<![a-z])(?:{f.pattern})", re.IGNORECASE) for f in FAMILIES)
+    """The patterns of the families, in their order, for a text in lower case."""
+    return tuple(re.compile(f"(?<![a-z])(?:{f.pattern})") for f in FAMILIES)
 
 
 def scanned(text: str) -> str:
-    """The part of a segment that is read for cues, so that a huge one costs no more."""
-    if len(text) <= 2 * SCANNED_CHARACTERS:
-        return text
-    return text[:SCANNED_CHARACTERS] + "\n" + text[-SCANNED_CHARACTERS:]
+    """The part of a segment that is read for cues, so that a huge one costs no more, lower-cased.
+
+    Patterns that tell case apart are twice as fast as patterns that do not.
+    """
+    if len(text) > 2 * SCANNED_CHARACTERS:
+        text = text[:SCANNED_CHARACTERS] + "\n" + text[-SCANNED_CHARACTERS:]
+    return text.lower()
 
 
 def strength(pattern: re.Pattern[str], text: str) -> float:

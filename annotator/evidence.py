@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotator.cues import cue_matrix
-from annotator.gist import gist, without_orders
+from annotator.gist import gist
 from annotator.lexicon import LexiconEntry
+from annotator.orders import without_orders
 
 Matrix = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Matrix]
@@ -75,9 +76,15 @@ class Segments:
     places: Places
 
 
-def read_segments(embed: Embed, traces: Sequence[Sequence[str]]) -> Segments:
-    """The reading of traces that are given as their segments' texts, one after another."""
-    texts = [without_orders(text) for trace in traces for text in trace]
+def read_segments(
+    embed: Embed, traces: Sequence[Sequence[str]], names: Sequence[str] = ()
+) -> Segments:
+    """The reading of traces that are given as their segments' texts, one after another.
+
+    `names` are those that an order to the labeler could ask for; such orders are not read.
+    """
+    wanted = tuple(names)
+    texts = [without_orders(text, wanted) for trace in traces for text in trace]
     vectors = embed([gist(text) for text in texts])
     return Segments(vectors, cue_matrix(texts), places_of([len(trace) for trace in traces]))
 

@@ -7,7 +7,6 @@ import re
 
 HEAD_WORDS = 45
 TAIL_WORDS = 20
-ORDER_CHARACTERS = 20_000  # of a segment are searched for orders
 
 _MARKUP = re.compile(r"[*_`#|]+")
 _QUOTED = re.compile(r"[\"“«]([^\"”»\n]{1,200})[\"”»]")
@@ -17,16 +16,6 @@ _NAME = re.compile(
     r"(?:(?: (?:of|the|and|de|la|von|van|for|in))? [A-Z][\w'’&-]*)*"
 )
 _SPACE = re.compile(r"\s+")
-_ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget)\b[^.!?\n]{0,60}\b(?:above|previous|prior|earlier)\b"
-    r"|\b(?:ignore|disregard|forget)\b[^.!?\n]{0,40}\b(?:instruction|prompt|definition)s?\b"
-    r"|\b(?:label|annotate|classify|tag|mark|categori[sz]e)\b[^.!?\n]{0,40}"
-    r"\b(?:segment|step|trace|paragraph|text|everything)s?\b"
-    r"|\bconfidence (?:of )?(?:10|ten)\b",
-    re.IGNORECASE,
-)
-SENTENCE_ENDS = (".", "!", "?", "\n")
-GIVES_ORDERS = "It tells somebody what to do."
 
 
 def gist(text: str, head_words: int = HEAD_WORDS, tail_words: int = TAIL_WORDS) -> str:
@@ -50,25 +39,3 @@ def shortened(text: str, head_words: int, tail_words: int) -> str:
     if len(words) <= head_words + tail_words:
         return text[:20000]
     return " ".join(words[:head_words]) + " … " + " ".join(words[-tail_words:])
-
-
-def without_orders(text: str) -> str:
-    """The text without sentences that tell a labeler what to say: they are no move of thinking."""
-    head, tail = text[:ORDER_CHARACTERS], text[ORDER_CHARACTERS:]
-    spans = [sentence_around(head, match.start(), match.end()) for match in _ORDER.finditer(head)]
-    if not spans:
-        return text
-    kept, last = [], 0
-    for start, end in spans:
-        kept.append(head[last : max(start, last)])
-        last = max(end, last)
-    rest = "".join(kept) + head[last:] + tail
-    return rest if rest.strip() else GIVES_ORDERS
-
-
-def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """The sentence that holds [start, end), its closing mark included, found in linear time."""
-    begin = max(text.rfind(mark, 0, start) for mark in SENTENCE_ENDS) + 1
-    closing = [place for mark in SENTENCE_ENDS if (place := text.find(mark, end)) >= 0]
-    stop = min(closing, default=len(text))
-    return begin, stop + 1 if text[stop : stop + 1] in (".", "!", "?") else stop

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from annotator.importing import BadLine, UnreadableFile, read_traces
+from annotator.importing import AUTO, BadLine, Reading, read_traces
+from annotator.lines import UnreadableFile
 from annotator.records import TraceRecord
 from annotator.segmentation import segment
 from store.engine import transaction
@@ -23,11 +24,21 @@ KEPT_BAD_LINES = 100
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """The file's names for fields, a fixed thinking mode, and the one model to take."""
+    """The file's names for fields, a fixed thinking mode, and the one model to take.
+
+    `fixed` says what no record of the file does; the format is told by looking unless named.
+    """
 
     mapping: Mapping[str, str] = field(default_factory=dict)
     thinking_mode: str | None = None
     model: str | None = None
+    format: str = AUTO
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reading(self) -> Reading:
+        """How the file is read."""
+        return Reading(self.format, self.mapping, self.thinking_mode, self.fixed)
 
 
 @dataclass
@@ -88,7 +99,7 @@ def _take(
 def _records(
     path: Path, options: ImportOptions, report: ImportReport
 ) -> Iterator[tuple[int, TraceRecord]]:
-    for number, record in read_traces(path, options.mapping, options.thinking_mode):
+    for number, record in read_traces(path, options.reading):
         if isinstance(record, BadLine):
             report.add_bad(record)
         elif options.model not in (None, record.model):
@@ -132,4 +143,5 @@ def _finish(engine: sa.Engine, report: ImportReport) -> None:
 
 def _parameters(path: Path, options: ImportOptions) -> dict[str, object]:
     return {"file": path.name, "mapping": dict(options.mapping),
-            "thinking_mode": options.thinking_mode, "model": options.model}  # fmt: skip
+            "thinking_mode": options.thinking_mode, "model": options.model,
+            "format": options.format, "fixed": dict(options.fixed)}  # fmt: skip

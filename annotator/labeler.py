@@ -22,6 +22,7 @@ from annotator.windows import (
     adjudicate_in_windows,
     annotate_in_windows,
     label_in_windows,
+    shortened,
     windows,
 )
 
@@ -29,6 +30,7 @@ MAX_SEGMENTS = 200
 MAX_CHARACTERS = 200_000
 MAX_QUOTED_CHARACTERS = 20_000
 MAX_EXAMPLES = 2
+NO_SEGMENTS = "the trace has no segments"
 
 Message = Mapping[str, str]
 Schema = Mapping[str, Any]
@@ -47,10 +49,6 @@ class Answer(Protocol):
     def truncated(self) -> bool: ...
     @property
     def failed(self) -> bool: ...
-    @property
-    def tokens(self) -> int: ...
-    @property
-    def cost_usd(self) -> float: ...
 
 
 class Ask(Protocol):
@@ -81,15 +79,6 @@ class Readable(Protocol):
 Read = TypeVar("Read", bound=Readable)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the requests for one trace came to. `request_hash` is None where none was answered."""
-
-    request_hash: str | None
-    tokens: int
-    cost_usd: float
-
-
 def ask_twice(
     ask: Ask,
     prompt: Rendering,
@@ -97,21 +86,19 @@ def ask_twice(
     schema: Schema,
     read: Callable[[str], Read],
     unread: Callable[[str], Read],
-) -> tuple[Read, Outcome]:
+) -> tuple[Read, str | None]:
     """The reply as it reads; if it is invalid, the reply to one more request that says why.
 
-    A reply that was cut off is asked for again with twice the room, since telling does not help.
+    With it the hash of the request, or None where nobody answered. A reply that was cut off is
+    asked for again with twice the room, since telling does not help.
     """
     answer = ask(messages, schema)
     result = _read(answer, read, unread)
-    tokens, cost_usd = answer.tokens, answer.cost_usd
     if result.invalid is not None and not answer.failed:
         again = _again(messages, prompt, answer, result.invalid)
         answer = ask(again, schema, 2 if answer.truncated else 1)
         result = _read(answer, read, unread)
-        tokens, cost_usd = tokens + answer.tokens, cost_usd + answer.cost_usd
-    answered = None if answer.failed else answer.request_hash
-    return result, Outcome(answered, tokens, cost_usd)
+    return result, None if answer.failed else answer.request_hash
 
 
 def _read(answer: Answer, read: Callable[[str], Read], unread: Callable[[str], Read]) -> Read:
@@ -126,15 +113,9 @@ def _again(
     return [*messages, *prompt.render_retry(answer.text[:MAX_QUOTED_CHARACTERS], problem)]
 
 
-def windows_of(trace: TraceView) -> list[Window] | str:
-    """The windows of a trace, one where it fits into a request, or why it has none."""
-    sizes = [end - start for start, end in trace.segments]
-    if not sizes:
-        return "the trace has no segments"
-    try:
-        return windows(sizes, MAX_SEGMENTS, MAX_CHARACTERS)
-    except ValueError as error:
-        return f"the trace does not fit into requests: {error}"
+def windows_of(trace: TraceView) -> list[Window]:
+    """The windows of a trace, one where it fits into a request."""
+    return windows([end - start for start, end in trace.segments], MAX_SEGMENTS, MAX_CHARACTERS)
 
 
 def _material(trace: TraceView) -> dict[str, str | Sequence[str]]:
@@ -168,16 +149,17 @@ class ChatLabeler:
 
     def label(self, trace: TraceView) -> LabeledTrace:
         """The labels of every segment, or the reason why there are none; long traces in windows."""
-        parts = windows_of(trace)
-        if isinstance(parts, str):
-            return LabeledTrace((), invalid=parts)
-        return (
-            self._label(trace) if len(parts) == 1 else label_in_windows(trace, parts, self._label)
-        )
+        if not trace.segments:
+            return LabeledTrace((), invalid=NO_SEGMENTS)
+        shown, cut = shortened(trace, MAX_CHARACTERS)
+        parts = windows_of(shown)
+        whole = len(parts) == 1
+        result = self._label(shown) if whole else label_in_windows(shown, parts, self._label)
+        return replace(result, repairs=(*cut, *result.repairs))
 
     def _label(self, trace: TraceView) -> LabeledTrace:
         count = len(trace.segments)
-        result, outcome = ask_twice(
+        result, request_hash = ask_twice(
             self.ask,
             self.prompt,
             self.prompt.render(_counts(trace), _material(trace)),
@@ -185,7 +167,7 @@ class ChatLabeler:
             lambda text: read_labeled_trace(text, count),
             lambda reason: LabeledTrace((), invalid=reason),
         )
-        return replace(result, **vars(outcome))
+        return replace(result, request_hash=request_hash)
 
 
 @dataclass(frozen=True)
@@ -199,17 +181,20 @@ class ChatAnnotator:
 
     def annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         """Steps that tile the trace, each with none to two categories, or why there are none."""
-        parts = windows_of(trace)
-        if isinstance(parts, str):
-            return AnnotatedTrace((), invalid=parts)
+        if not trace.segments:
+            return AnnotatedTrace((), invalid=NO_SEGMENTS)
+        shown, cut = shortened(trace, MAX_CHARACTERS)
+        parts = windows_of(shown)
         if len(parts) == 1:
-            return self._annotate(trace, categories)
-        return annotate_in_windows(trace, parts, lambda part: self._annotate(part, categories))
+            result = self._annotate(shown, categories)
+        else:
+            result = annotate_in_windows(shown, parts, lambda p: self._annotate(p, categories))
+        return replace(result, repairs=(*cut, *result.repairs))
 
     def _annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         count = len(trace.segments)
         vocabulary = [described(category) for category in categories]
-        result, outcome = ask_twice(
+        result, request_hash = ask_twice(
             self.ask,
             self.prompt,
             self.prompt.render(_counts(trace), _material(trace) | {"categories": vocabulary}),
@@ -217,7 +202,7 @@ class ChatAnnotator:
             lambda text: read_annotated_trace(text, count, categories),
             lambda reason: AnnotatedTrace((), invalid=reason),
         )
-        return replace(result, **vars(outcome))
+        return replace(result, request_hash=request_hash)
 
 
 @dataclass(frozen=True)
@@ -238,13 +223,14 @@ class ChatAdjudicator:
         """The labels of every case, or the reason why there are none."""
         if not cases:
             return Adjudication(())
-        parts = windows_of(trace)
-        if isinstance(parts, str):
-            return Adjudication((), invalid=parts)
+        if not trace.segments:
+            return Adjudication((), invalid=NO_SEGMENTS)
+        shown, _cut = shortened(trace, MAX_CHARACTERS)
+        parts = windows_of(shown)
         if len(parts) == 1:
-            return self._adjudicate(trace, categories, cases)
+            return self._adjudicate(shown, categories, cases)
         return adjudicate_in_windows(
-            trace, parts, cases, lambda part, its: self._adjudicate(part, categories, its)
+            shown, parts, cases, lambda part, its: self._adjudicate(part, categories, its)
         )
 
     def _adjudicate(
@@ -253,7 +239,7 @@ class ChatAdjudicator:
         categories: Sequence[CategoryView],
         cases: Sequence[AdjudicationCase],
     ) -> Adjudication:
-        result, outcome = ask_twice(
+        result, request_hash = ask_twice(
             self.ask,
             self.prompt,
             self._messages(trace, categories, cases),
@@ -261,7 +247,7 @@ class ChatAdjudicator:
             lambda text: read_adjudication(text, len(cases), categories),
             lambda reason: Adjudication((), invalid=reason),
         )
-        return replace(result, **vars(outcome))
+        return replace(result, request_hash=request_hash)
 
     def _messages(
         self,

@@ -63,7 +63,8 @@ class OfflineLabeler:
             yield from zip(batch, self._label_batch(batch), strict=True)
 
     def _label_batch(self, traces: Sequence[TraceView]) -> Iterator[LabeledTrace]:
-        read = read_segments(self.embed, [trace.texts() for trace in traces])
+        names = [entry.label for entry in self.entries]
+        read = read_segments(self.embed, [trace.texts() for trace in traces], names)
         scores = self.scores(read)
         first = 0
         for trace in traces:

@@ -16,6 +16,8 @@ from annotator.consensus import PanelResult, judged
 from annotator.cues import NAMES, STARTING
 from annotator.evidence import Embed, LexiconEvidence, Matrix, Scale, Segments, read_segments
 from annotator.lexicon import LexiconEntry, load_lexicon
+from annotator.orders import names_of
+from annotator.regression import log_softmax
 from annotator.sequence import Scores, best_path, estimated_matrix, posteriors
 from annotator.steps import (
     Adjudication,
@@ -59,6 +61,7 @@ class OfflinePanel:
         self.order = tuple(category.key for category in categories)
         lexicon = LexiconEvidence(entries or load_lexicon(), embed)
         self.evidence = CategoryEvidence(lexicon, categories, embed)
+        self.names = (*names_of(categories), *(entry.label for entry in lexicon.entries))
         self.calibration = self.evidence.calibrated()
         self.matrix = estimated_matrix([], len(self.order)) if matrix is None else matrix
         self._own_matrix = matrix is None
@@ -106,7 +109,7 @@ class OfflinePanel:
                 yield trace, self._result(a[rows], b[rows], read.vectors[rows], read.cues[rows])
 
     def _read(self, traces: Sequence[TraceView]) -> Segments:
-        return read_segments(self.embed, [trace.texts() for trace in traces])
+        return read_segments(self.embed, [trace.texts() for trace in traces], self.names)
 
     def _scores(self, read: Segments) -> tuple[Matrix, Matrix]:
         by_meaning = self.evidence.by_meaning(read, self.calibration)
@@ -166,10 +169,3 @@ class OfflinePanel:
 def confidence_of(z: float) -> float:
     """A z-score as a confidence from 0 to 10, to one decimal."""
     return round(10 / (1 + float(np.exp((CONFIDENCE_MIDDLE - z) / CONFIDENCE_WIDTH))), 1)
-
-
-def log_softmax(scores: Scores) -> Scores:
-    """log(e^s / Σ e^s), row by row. Shapes: [T, N] to [T, N]."""
-    raised = scores - scores.max(axis=1, keepdims=True)
-    result: Scores = raised - np.log(np.exp(raised).sum(axis=1, keepdims=True))
-    return result

@@ -1,6 +1,8 @@
 """One line of an imported file: a trace, or the reason why it is none."""
 
 import json
+import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from typing import Any
 FIELDS = ("id", "question", "gold_answers", "thinking", "answer", "response", "model",
           "thinking_mode", "source", "meta")  # fmt: skip
 OPEN, CLOSE = "<think>", "</think>"
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,13 @@ class BadRecord(ValueError):
     """A record that cannot be a trace; the message says what was expected and what came."""
 
 
-def read_record(line: bytes, mapping: Mapping[str, str], mode: str | None = None) -> TraceRecord:
-    """Read one JSON line; `mapping` gives the file's name for a field, `mode` fixes the mode.
+def as_record(record: Mapping[str, Any], mode: str | None = None) -> TraceRecord:
+    """The trace in an object; `mode` fixes the mode.
 
     Raises:
-        BadRecord: the line is not UTF-8, not a JSON object, or breaks a rule of a trace.
+        BadRecord: it breaks a rule of a trace.
     """
-    record = _object(line)
-    values = {name: record.get(mapping.get(name, name)) for name in FIELDS}
+    values = {name: record.get(name) for name in FIELDS}
     thinking, answer = _parts(values)
     return TraceRecord(
         external_id=_name(values, "id", 500),
@@ -52,7 +54,12 @@ def read_record(line: bytes, mapping: Mapping[str, str], mode: str | None = None
     )
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def read_object(line: bytes) -> dict[str, Any]:
+    """The JSON object of a line, which every text column can hold.
+
+    Raises:
+        BadRecord: the line is not UTF-8 or not a JSON object.
+    """
     try:
         record = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -66,24 +73,30 @@ def _object(line: bytes) -> dict[str, Any]:
         raise BadRecord("expected a JSON object, got one nested or sized past reason") from error
     if not isinstance(record, dict):
         raise BadRecord(f"expected a JSON object, got {type(record).__name__}")
-    _storable(record)
+    check_storable(record)
     return record
 
 
-def _storable(value: Any) -> None:
-    """Refuse what no text column can hold: NUL and half a surrogate pair."""
+def check_storable(value: Any) -> None:
+    """Refuse what no column can hold: NUL, half a surrogate pair, a number that is none.
+
+    Raises:
+        BadRecord: naming what was found.
+    """
     if isinstance(value, str):
-        if "\x00" in value:
-            raise BadRecord("expected text, got a NUL character (U+0000); remove it")
-        if any("\ud800" <= c <= "\udfff" for c in value):
-            raise BadRecord("expected text, got half of a surrogate pair; mend the escape")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key)
-            _storable(item)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item)
+        _check_text(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise BadRecord(f"expected a number, got {value}, which JSON does not have")
+    elif isinstance(value, dict | list):
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            check_storable(item)
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise BadRecord("expected text, got a NUL character (U+0000); remove it")
+    if _HALVES.search(text):
+        raise BadRecord("expected text, got half of a surrogate pair; mend the escape")
 
 
 def _parts(values: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,11 +1,11 @@
 """Traces in, labels out: the jobs of the labeler and of the annotators, each a run that resumes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from annotator.consensus import PanelResult
 from annotator.steps import (
@@ -18,29 +18,28 @@ from annotator.steps import (
     TraceView,
 )
 from annotator.work import (
+    Prepare,
     Progress,
     Task,
-    begin,
+    carry_out,
     detail_of,
-    end,
     in_batches,
-    keep_all,
+    rehearse,
     status_of,
-    stopping_run,
     view_traces,
-    visit,
 )
 from store.annotations import StepRow, add_steps
 from store.engine import reading, transaction
 from store.errors import FrozenVersion
-from store.items import list_thinking, put_item
+from store.items import list_segment_ids, list_thinking, put_item, put_items
 from store.labels import add_instances, get_or_add_open_labels
 from store.runs import get_run
 from store.states import RunKind, VersionStatus
-from store.tables import Run, Segment, TaxonomyVersion
+from store.tables import Run, TaxonomyVersion
 from store.taxonomies import get_frozen_version, get_version, list_categories, list_mappings
 
-TRUSTED_ORIGINS = ("reviewed", "cluster")  # a label that was merely nearest proves nothing
+# A label that was merely nearest proves nothing.
+TRUSTED_ORIGINS = ("reviewed", "spread", "guided", "cluster")
 SAMPLE_TRACES = 200
 LABELER = "labeler"
 CONSENSUS, SIDE_A, SIDE_B, ADJUDICATOR = "consensus", "annotator_a", "annotator_b", "adjudicator"
@@ -87,79 +86,70 @@ def run_labeling(
     prompt_hash: str | None = None,
     limit: int | None = None,
     resume: int | None = None,
+    prepare: Prepare | None = None,
     on_progress: Progress | None = None,
 ) -> Run:
     """Give every segment of every trace with thinking its open labels; a killed run goes on.
+
+    `prepare` sees the run's row before the first trace is labelled.
 
     Raises:
         InvalidInput: there is nothing to label, or the run to go on is another's.
     """
     task = Task(RunKind.LABEL, model or labeler.name, LABELER, limit, resume, prompt_hash)
-    run = begin(engine, task)
-    with stopping_run(engine, run.id, LABELER):
-        keep_labels(engine, run, labeler, on_progress)
-        return end(engine, run.id, LABELER, run.metrics)
+    stream = getattr(labeler, "label_stream", None) or in_batches(labeler.label_all)
+    return carry_out(engine, task, stream, _keep_labels, prepare, on_progress)
 
 
 def rehearse_labeling(
     engine: sa.Engine, labeler: OpenLabeler, limit: int | None = None, resume: int | None = None
 ) -> int:
     """Let a labeler that sends nothing see what a run would label; the number of traces."""
-    task = Task(RunKind.LABEL, labeler.name, LABELER, limit, resume)
-    done = 0
-    for trace in visit(engine, task):
-        labeler.label(trace)
-        done += 1
-    return done
+    return rehearse(engine, Task(RunKind.LABEL, "", LABELER, limit, resume), labeler.label)
 
 
 def rehearse_annotation(
     engine: sa.Engine,
-    rehearse: Callable[[TraceView], object],
+    annotate: Callable[[TraceView], object],
     limit: int | None = None,
     resume: int | None = None,
 ) -> int:
     """Let a panel that sends nothing see what a run would annotate; the number of traces."""
-    task = Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume)
-    done = 0
-    for trace in visit(engine, task):
-        rehearse(trace)
-        done += 1
-    return done
+    return rehearse(engine, Task(RunKind.ANNOTATE, "", CONSENSUS, limit, resume), annotate)
 
 
-def keep_labels(
-    engine: sa.Engine, run: Run, labeler: BatchLabeler, on_progress: Progress | None
+def _keep_labels(
+    session: Session, run: Run, pairs: Sequence[tuple[TraceView, LabeledTrace]]
 ) -> None:
-    """Label what is left, and commit it batch by batch."""
+    items = [
+        {"trace_id": trace.id, "status": status_of(result.invalid, _unanswered(trace, result)),
+         "request_hash": result.request_hash, "detail": detail_of(result.invalid, result.repairs)}
+        for trace, result in pairs
+    ]  # fmt: skip
+    put_items(session, run.id, LABELER, items)
+    good = [(trace, result) for trace, result in pairs if result.invalid is None]
+    add_instances(session, list(instance_rows(session, run.id, good)))
 
-    def keep(session: Session, trace: TraceView, result: LabeledTrace) -> None:
-        unanswered = result.invalid is not None and result.request_hash is None
-        status = status_of(result.invalid, unanswered and bool(trace.segments))
-        put_item(session, run.id, trace.id, LABELER, status=status,
-                 request_hash=result.request_hash,
-                 detail=detail_of(result.invalid, result.repairs))  # fmt: skip
-        if result.invalid is None:
-            add_instances(session, list(instance_rows(session, run.id, trace, result)))
 
-    stream = getattr(labeler, "label_stream", None) or in_batches(labeler.label_all)
-    keep_all(engine, run, LABELER, stream, keep, on_progress)
+def _unanswered(trace: TraceView, result: LabeledTrace) -> bool:
+    return result.invalid is not None and result.request_hash is None and bool(trace.segments)
 
 
 def instance_rows(
-    session: Session, run_id: int, trace: TraceView, result: LabeledTrace
+    session: Session, run_id: int, pairs: Sequence[tuple[TraceView, LabeledTrace]]
 ) -> Iterator[dict[str, Any]]:
     """A row for every label on every segment of its step."""
-    query = select(Segment.position, Segment.id).where(Segment.trace_id == trace.id)
-    segments = {position: number for position, number in session.exec(query)}
-    given = [(label.text, label.definition) for step in result.steps for label in step.labels]
+    segments = list_segment_ids(session, [trace.id for trace, _ in pairs])
+    steps = [(trace.id, *step) for trace, result in pairs for step in enumerate(result.steps)]
+    given = [(label.text, label.definition) for *_, step in steps for label in step.labels]
     ids = iter(get_or_add_open_labels(session, given))
-    for number, step in enumerate(result.steps):
+    for trace_id, number, step in steps:
         for label in step.labels:
             label_id = next(ids)
             for position in step.segments:
-                yield {"run_id": run_id, "segment_id": segments[position], "step": number,
-                       "open_label_id": label_id, "confidence": label.confidence}  # fmt: skip
+                yield {"run_id": run_id, "segment_id": segments[trace_id, position],
+                       "step": number, "open_label_id": label_id,
+                       "confidence": label.confidence}  # fmt: skip
 
 
 def load_vocabulary(engine: sa.Engine, taxonomy: str | None = None) -> Vocabulary:
@@ -195,46 +185,51 @@ def run_annotation(
     *,
     model: str | None = None,
     prompt_hash: str | None = None,
+    more_parameters: Mapping[str, Any] | None = None,
     limit: int | None = None,
     resume: int | None = None,
+    prepare: Prepare | None = None,
     on_progress: Progress | None = None,
 ) -> Run:
     """Put the version's categories on every trace with thinking; a killed run goes on.
+
+    `prepare` sees the run's row before the first trace is annotated.
 
     Raises:
         InvalidInput: there is nothing to annotate, or the run to go on is another's.
     """
     parameters = {"taxonomy": vocabulary.version.name, "version_id": vocabulary.version.id,
-                  "content_hash": vocabulary.version.content_hash}  # fmt: skip
+                  "content_hash": vocabulary.version.content_hash,
+                  **(more_parameters or {})}  # fmt: skip
     task = Task(RunKind.ANNOTATE, model or panel.name, CONSENSUS, limit, resume, prompt_hash,
                 parameters)  # fmt: skip
-    run = begin(engine, task)
-    with stopping_run(engine, run.id, CONSENSUS):
-        metrics = _fitted(engine, run, panel)
-        stream = getattr(panel, "annotate_stream", None) or in_batches(panel.annotate_all)
-        keep_all(
-            engine, run, CONSENSUS, stream,
-            lambda session, trace, result: _keep_panel(session, run.id, trace, result, vocabulary),
-            on_progress,
-        )  # fmt: skip
-        return end(engine, run.id, CONSENSUS, metrics)
+
+    def fit(run: Run) -> None:
+        if prepare is not None:
+            prepare(run)
+        _fit(engine, run, panel)
+
+    def keep(session: Session, run: Run, pairs: Sequence[tuple[TraceView, PanelResult]]) -> None:
+        for trace, result in pairs:
+            _keep_panel(session, run.id, trace, result, vocabulary)
+
+    stream = getattr(panel, "annotate_stream", None) or in_batches(panel.annotate_all)
+    return carry_out(engine, task, stream, keep, fit, on_progress)
 
 
-def _fitted(engine: sa.Engine, run: Run, panel: Panel | FittedPanel) -> dict[str, Any]:
-    """Fit the panel, or restore the fit that the run began with."""
+def _fit(engine: sa.Engine, run: Run, panel: Panel | FittedPanel) -> None:
+    """Fit the panel and keep the fit with the run, or restore the one that the run began with."""
     if not (hasattr(panel, "fit") and hasattr(panel, "state") and hasattr(panel, "restore")):
-        return dict(run.metrics)
+        return
     if "panel" in run.metrics:
         panel.restore(run.metrics["panel"])
-        return dict(run.metrics)
+        return
     with reading(engine) as session:
         chosen = list_thinking(session, run.total_items)
     every = max(1, len(chosen) // SAMPLE_TRACES)
     panel.fit(view_traces(engine, chosen[::every][:SAMPLE_TRACES]))
-    metrics = {**run.metrics, "panel": panel.state()}
     with transaction(engine) as session:
-        get_run(session, run.id).metrics = metrics
-    return metrics
+        get_run(session, run.id).metrics = {**run.metrics, "panel": panel.state()}
 
 
 def _keep_panel(
@@ -242,7 +237,8 @@ def _keep_panel(
 ) -> None:
     status = status_of(result.invalid, result.unanswered and bool(trace.segments))
     for source, side in ((SIDE_A, result.a), (SIDE_B, result.b)):
-        _keep_side(session, run_id, trace, source, side, vocabulary)
+        if side is not None:
+            _keep_side(session, run_id, trace, source, side, vocabulary)
     if result.adjudication is not None:
         put_item(session, run_id, trace.id, ADJUDICATOR,
                  status=status_of(result.adjudication.invalid, result.unanswered),

@@ -59,8 +59,6 @@ class LabeledTrace:
     invalid: str | None = None
     repairs: tuple[str, ...] = ()
     request_hash: str | None = None
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,6 @@ class AnnotatedTrace:
     invalid: str | None = None
     repairs: tuple[str, ...] = ()
     request_hash: str | None = None
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,8 +98,6 @@ class Adjudication:
     labels: tuple[tuple[tuple[str, float], ...], ...]
     invalid: str | None = None
     request_hash: str | None = None
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 class OpenLabeler(Protocol):

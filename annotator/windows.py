@@ -7,7 +7,7 @@ believed on its own side of the middle, where it has seen more of the surroundin
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TypeVar
 
 from annotator.steps import (
@@ -21,6 +21,7 @@ from annotator.steps import (
 )
 
 OVERLAP_SEGMENTS = 12
+LEFT_OUT = "\n[the middle of this segment is left out]\n"
 Labels = tuple[tuple[str, float], ...]
 Result = TypeVar("Result", LabeledTrace, AnnotatedTrace)
 
@@ -78,6 +79,29 @@ def _within(
     return first
 
 
+def shortened(trace: TraceView, max_characters: int) -> tuple[TraceView, tuple[str, ...]]:
+    """The trace with the middle of each segment that fits into no request left out, and a note.
+
+    Its segments keep their numbers, so that what is said of them holds for the whole ones.
+    """
+    long = {n: size for n, (a, b) in enumerate(trace.segments) if (size := b - a) > max_characters}
+    if not long:
+        return trace, ()
+    texts = [_cut(text, max_characters) for text in trace.texts()]
+    edges = list(accumulate(map(len, texts), initial=0))
+    shown = replace(trace, thinking="".join(texts), segments=tuple(pairwise(edges)))
+    notes = (f"segment {n} has {size:,} characters: the middle was left out"
+             for n, size in long.items())  # fmt: skip
+    return shown, tuple(notes)
+
+
+def _cut(text: str, max_characters: int) -> str:
+    if len(text) <= max_characters:
+        return text
+    kept = (max_characters - len(LEFT_OUT)) // 2
+    return text[:kept] + LEFT_OUT + text[len(text) - kept :]
+
+
 def part_of(trace: TraceView, window: Window) -> TraceView:
     """The trace as far as the window shows it."""
     spans = trace.segments[window.first : window.end]
@@ -106,7 +130,8 @@ def annotate_in_windows(
     whole = list[ControlledStep]()
     for window, result in zip(parts, results, strict=False):
         for step in _kept_tiles(result.steps, window):
-            if whole and step.first == window.keeps_first and _goes_on(whole[-1], step):
+            meets = whole and whole[-1].end == step.first == window.keeps_first
+            if meets and _goes_on(whole[-1], step):
                 step = replace(whole.pop(), end=step.end)
             whole.append(step)
     given = [r.confidence for r in results if r.confidence is not None]
@@ -122,18 +147,21 @@ def adjudicate_in_windows(
     adjudicate: Callable[[TraceView, Sequence[AdjudicationCase]], Adjudication],
 ) -> Adjudication:
     """Every case decided in the window that keeps its first segment, cut to what that shows."""
-    labels, tokens, cost_usd, request_hash = list[Labels](), 0, 0.0, None
+    labels, request_hash, unanswered = list[Labels](), None, None
     for number, window in enumerate(parts):
         its = [_shown(case, window) for case in cases if _keeps(window, case.first)]
         if not its:
             continue
         result = adjudicate(part_of(trace, window), its)
-        tokens, cost_usd = tokens + result.tokens, cost_usd + result.cost_usd
         request_hash, labels = result.request_hash, [*labels, *result.labels]
         if result.invalid is not None:
             reason = f"window {number + 1} of {len(parts)}: {result.invalid}"
-            return Adjudication((), reason, request_hash, tokens, cost_usd)
-    return Adjudication(tuple(labels), None, request_hash, tokens, cost_usd)
+            if request_hash is not None:
+                return Adjudication((), reason, request_hash)
+            unanswered = unanswered or reason
+    if unanswered is not None:
+        return Adjudication((), unanswered)
+    return Adjudication(tuple(labels), None, request_hash)
 
 
 def _keeps(window: Window, segment: int) -> bool:
@@ -148,17 +176,25 @@ def _shown(case: AdjudicationCase, window: Window) -> AdjudicationCase:
 def _each(
     trace: TraceView, parts: Sequence[Window], ask: Callable[[TraceView], Result]
 ) -> tuple[list[Result], str | None]:
-    """The result of each window, up to the first that is invalid, and why that one is."""
-    results = list[Result]()
+    """The result of each window, up to the first that is invalid, and why that one is.
+
+    One that nobody answered does not stop the others: their replies are kept, and they are known
+    before anything is sent where requests are only counted or gathered.
+    """
+    results, unanswered = list[Result](), None
     for number, window in enumerate(parts):
         results.append(ask(part_of(trace, window)))
-        if (reason := results[-1].invalid) is not None:
-            return results, f"window {number + 1} of {len(parts)}: {reason}"
-    return results, None
+        if results[-1].invalid is None:
+            continue
+        reason = f"window {number + 1} of {len(parts)}: {results[-1].invalid}"
+        if results[-1].request_hash is not None:
+            return results, reason
+        unanswered = unanswered or reason
+    return results, unanswered
 
 
 def _joined(found: Result, results: Sequence[Result], count: int) -> Result:
-    """With what all windows cost; the last one's request stands for them."""
+    """With what was repaired in any; the last one's request stands for them, if all have one."""
     repairs: dict[str, None] = {}
     for result in results:
         repairs |= dict.fromkeys(result.repairs)
@@ -166,9 +202,7 @@ def _joined(found: Result, results: Sequence[Result], count: int) -> Result:
     return replace(
         found,
         repairs=(*repairs, f"labelled in {count} windows"),
-        request_hash=answered[-1],
-        tokens=sum(result.tokens for result in results),
-        cost_usd=sum(result.cost_usd for result in results),
+        request_hash=answered[-1] if all(answered) else None,
     )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from annotator.steps import TraceView
+from gateway.faults import RepliesPending
 from store.engine import reading, transaction
 from store.errors import InvalidInput, MralignError
 from store.items import count_items, list_pending, list_thinking, load_traces
@@ -20,21 +21,11 @@ from store.tables import Run
 
 TRACES_A_BATCH = 64
 COMMIT_WITHIN_S = 2.0
-COMMIT_EVERY = 16  # traces; whatever was paid for before that is kept by the gateway
+COMMIT_EVERY = 64  # traces; whatever was paid for before that is kept by the gateway
 
 Progress = Callable[[int, int], None]
-
-
-class Costed(Protocol):
-    """A result that says what it cost."""
-
-    @property
-    def tokens(self) -> int: ...
-    @property
-    def cost_usd(self) -> float: ...
-
-
-Result = TypeVar("Result", bound=Costed)
+Prepare = Callable[[Run], None]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -150,14 +141,14 @@ def detail_of(invalid: str | None, repairs: Sequence[str]) -> str | None:
     return text[:2000].replace("\x00", "\\0") or None
 
 
-def end(engine: sa.Engine, run_id: int, source: str, metrics: dict[str, Any]) -> Run:
+def end(engine: sa.Engine, run_id: int, source: str) -> Run:
     """Say how the run ended: partial where a trace is invalid or was not answered for."""
     with transaction(engine) as session:
         counts = count_items(session, run_id, source)
         left = {status: n for status, n in counts.items() if status != ItemStatus.DONE}
         message = ", ".join(f"{n:,} {status.value}" for status, n in sorted(left.items()))
         status = RunStatus.PARTIAL if left else RunStatus.SUCCEEDED
-        finish_run(session, run_id, status, message or None, metrics=metrics)
+        finish_run(session, run_id, status, message or None)
         return get_run(session, run_id)
 
 
@@ -166,7 +157,7 @@ def keep_all(
     run: Run,
     source: str,
     do_all: Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]],
-    keep: Callable[[Session, TraceView, Result], None],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
     on_progress: Progress | None = None,
 ) -> None:
     """Do what is left and commit it some traces at a time, what came before an error included."""
@@ -188,6 +179,38 @@ def keep_all(
         _report(on_progress, done, total)
 
 
+def carry_out(
+    engine: sa.Engine,
+    task: Task,
+    do_all: Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
+    prepare: Prepare | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
+    """A run from its beginning, or from where it was killed, to its end.
+
+    `prepare` sees the run's row before the first trace is done.
+
+    Raises:
+        InvalidInput: there is nothing to do, or the run to go on is another's.
+    """
+    run = begin(engine, task)
+    with stopping_run(engine, run.id, task.source):
+        if prepare is not None:
+            prepare(run)
+        keep_all(engine, run, task.source, do_all, keep, on_progress)
+        return end(engine, run.id, task.source)
+
+
+def rehearse(engine: sa.Engine, task: Task, each: Callable[[TraceView], object]) -> int:
+    """Let somebody who sends nothing see what a run would do; the number of traces."""
+    done = 0
+    for trace in visit(engine, task):
+        each(trace)
+        done += 1
+    return done
+
+
 def in_batches(
     do_batch: Callable[[Sequence[TraceView]], Iterator[tuple[TraceView, Result]]],
 ) -> Callable[[Iterable[TraceView]], Iterator[tuple[TraceView, Result]]]:
@@ -205,19 +228,16 @@ def _commit(
     engine: sa.Engine,
     run_id: int,
     in_hand: list[tuple[TraceView, Result]],
-    keep: Callable[[Session, TraceView, Result], None],
+    keep: Callable[[Session, Run, Sequence[tuple[TraceView, Result]]], None],
     done: int,
 ) -> int:
-    """Write the results with what they cost, and empty the hand."""
+    """Write the results, and empty the hand; what they cost was added with each reply."""
     if not in_hand:
         return done
     with transaction(engine) as session:
-        for trace, result in in_hand:
-            keep(session, trace, result)
         run = get_run(session, run_id)
+        keep(session, run, in_hand)
         run.done_items = done + len(in_hand)
-        run.tokens += sum(result.tokens for _, result in in_hand)
-        run.cost_usd += sum(result.cost_usd for _, result in in_hand)
     count = len(in_hand)
     in_hand.clear()
     return done + count
@@ -232,10 +252,15 @@ def _report(on_progress: Progress | None, done: int, total: int) -> None:
 def stopping_run(engine: sa.Engine, run_id: int, source: str) -> Iterator[None]:
     """Mark the run as failed if the block raises, or as partial where it left results to use.
 
-    Only an error that the user can mend, such as a spent budget, leaves a partial run.
+    Only an error that the user can mend, such as a spent budget, leaves a partial run. A run that
+    waits for batches is still running.
     """
     try:
         yield
+    except RepliesPending as waiting:
+        with transaction(engine) as session:
+            get_run(session, run_id).message = str(waiting)
+        raise
     except BaseException as error:
         with transaction(engine) as session:
             usable = count_items(session, run_id, source).get(ItemStatus.DONE, 0)

@@ -1,8 +1,8 @@
 """Training against TRL's, step for step in turn, on the same rows, policy and settings.
 
 Both train LoRA r = 32 in float32 without gradient checkpointing. TRL gets the rows as tokens, in
-the order in which ours meets them in its first epoch, and is timed at its training step and the
-optimizer's alone, without the loop of its trainer around them; ours is timed whole.
+the order in which ours meets them in its first epoch, and is timed at its loss, the backward pass
+and the optimizer's step alone, without the loop of its trainer around them; ours is timed whole.
 """
 
 import time
@@ -77,7 +77,8 @@ def our_trainer(
     model = prepare_tuning(loaded.model, config.tuning, config.lora_r)
     tuned = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
     processes = open_processes("cpu", (), policy, {})
-    trainer = Trainer(tuned, Scorer(model, chunked=True), config, processes, FORWARD_TOKENS["cpu"])
+    scorer, budget = Scorer(model, chunked=True), FORWARD_TOKENS["cpu"]
+    trainer = Trainer(tuned, scorer, config, processes, budget, reuses_past=True)
     keys = [example.question_key for example in examples]
     return trainer, group_steps(plan_batches(keys, batch, epochs, 0), 1)
 
@@ -135,7 +136,7 @@ def trl_arm(
     parameters = [p for p in trainer.model.parameters() if p.requires_grad]
 
     def step() -> None:
-        trainer.training_step(trainer.model, next(batches))
+        torch.autograd.backward(trainer.compute_loss(trainer.model, next(batches)))
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         trainer.optimizer.step()
         trainer.optimizer.zero_grad()

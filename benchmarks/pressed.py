@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,23 +41,38 @@ def endpoint(**options: Any) -> Iterator[str]:
             process.kill()
 
 
-def fill(url: str, traces: int) -> None:
-    """Write a new database with so many traces of three segments each."""
+@contextmanager
+def llama_server() -> Iterator[str]:
+    """A small real model as a process of its own; its address."""
+    command = [sys.executable, "-m", "benchmarks.llama"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(
+        command, text=True, cwd=ROOT, stderr=subprocess.DEVNULL, **pipes
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def fill(url: str, traces: int, pieces: Sequence[str] = PIECES) -> None:
+    """Write a new database with so many traces, a segment for each piece."""
     engine = get_engine(url)
     schema.upgrade(engine)
     for start in range(0, traces, ROWS_AT_ONCE):
         numbers = range(start + 1, min(start + ROWS_AT_ONCE, traces) + 1)
         with transaction(engine) as session:
-            for table, rows in rows_of(numbers).items():
+            for table, rows in rows_of(numbers, pieces).items():
                 session.execute(sa.insert(table), rows)
     engine.dispose()
 
 
-def rows_of(numbers: range) -> dict[Any, list[dict[str, Any]]]:
+def rows_of(numbers: range, pieces: Sequence[str]) -> dict[Any, list[dict[str, Any]]]:
     """The rows of these traces."""
     questions, traces, segments = [], [], []
     for number in numbers:
-        thinking = "\n\n".join(piece.format(number) for piece in PIECES)
+        thinking = "\n\n".join(piece.format(number) for piece in pieces)
         questions.append({"id": number, "key": f"{number:064}", "text": f"What is {number}?",
                           "gold_answers": [str(number)]})  # fmt: skip
         traces.append({"id": number, "external_id": f"t{number}", "question_id": number,
@@ -73,19 +88,25 @@ def rows_of(numbers: range) -> dict[Any, list[dict[str, Any]]]:
 
 
 def label(
-    url: str, address: str, *, at_once: int, timeout_s: float = 30.0, patient: bool = True
-) -> Run:
+    url: str, address: str, *, at_once: int, timeout_s: float = 30.0, patient: bool = True,
+    **more: Any,
+) -> Run:  # fmt: skip
     """Label every trace; an unfinished run of this database goes on."""
     engine = get_engine(url)
     with engine.connect() as connection:
         query = sa.select(sa.func.max(Run.id)).where(Run.kind == RunKind.LABEL)  # type: ignore[arg-type]
         resume = connection.execute(query).scalar_one()
-    options = {"model": "local", "base_url": address, "at_once": at_once, "timeout_s": timeout_s}
+    options = {"model": "local", "base_url": address, "at_once": at_once, "timeout_s": timeout_s,
+               **more}  # fmt: skip
     with open_role(engine, resolve_role(Role.LABELER, options=options)) as door:
         door.retries = Retries() if patient else Retries(first_wait_s=0.01)
         labeler = endpoint_labeler(door.ask, at_once)
+
+        def prepare(run: Run) -> None:
+            door.run_id = run.id
+
         return run_labeling(engine, labeler, model=door.model, resume=resume,
-                            prompt_hash=labeler.prompt_hash)  # fmt: skip
+                            prompt_hash=labeler.prompt_hash, prepare=prepare)  # fmt: skip
 
 
 def requests_of(url: str, address: str) -> list[dict[str, Any]]:

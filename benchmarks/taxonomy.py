@@ -1,6 +1,7 @@
 """How many open labels come into the right category, and how much review that takes.
 
-`python -m benchmarks.taxonomy --inventory FILE [--without-scale]`; the inventory is a list of
+`python -m benchmarks.taxonomy --inventory FILE [--without-scale] [--without-peers]`; BERTopic runs
+in an environment of its own, made under --peers-folder. The inventory is a list of
 {label, count, category, definition?} where category NOISE is none. Unassigned is wrong; NOISE does
 not count towards accuracy; an answer is the category of one label.
 """
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import save
+from benchmarks.taxonomy_optics import measure_optics
+from benchmarks.taxonomy_peers import default_folder, measure_peers
 from benchmarks.taxonomy_scale import measure_scale
 from taxonomy.anchors import KnownLabels, build_anchors, get_preset_labels
 from taxonomy.answers import Answers
@@ -291,6 +294,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--inventory", type=Path, default=Path(folder) / "open_labels_dev.json")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--without-scale", action="store_true", help="leave out 100,000 labels")
+    parser.add_argument("--without-peers", action="store_true", help="leave out BERTopic")
+    parser.add_argument(
+        "--peers-folder", type=Path, default=default_folder(), help="where its environment is kept"
+    )
     options = parser.parse_args(arguments)
     gold = read_gold(options.inventory)
     figures: Figures = measure_speed(gold)
@@ -301,6 +308,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         figures |= more
         details |= about
     figures |= measure_stability(gold, embed)
+    details |= measure_optics(gold.labels, gold.counts, gold.category, embed)
+    if not options.without_peers:
+        more, about = measure_peers(
+            gold.labels, gold.counts.tolist(), gold.category, embed.encoder, options.peers_folder
+        )
+        figures |= more
+        details |= about
     if not options.without_scale:
         figures |= measure_scale(gold.labels, embed)
     report(figures, details, options.json)

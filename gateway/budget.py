@@ -107,6 +107,40 @@ class Budget:
                 self._book(held)
                 self._settled.notify_all()
 
+    def widen(self, held: Reservation, request: ChatRequest) -> bool:
+        """Let a reservation hold one request more; False where that could pass a cap.
+
+        Nobody waits: this is for requests that are gathered before they are sent.
+        """
+        with self._settled:
+            more = Reservation(estimated_prompt_tokens(request), request.max_tokens, held.prices)
+            if not self._fits(more):
+                return False
+            held.prompt_tokens += more.prompt_tokens
+            held.completion_tokens += more.completion_tokens
+            if held not in self._reserved:
+                self._reserved.append(held)
+            return True
+
+    def release(self, held: Reservation) -> None:
+        """What was gathered is answered, and booked reply by reply."""
+        with self._settled:
+            if held in self._reserved:
+                self._reserved.remove(held)
+            held.prompt_tokens = held.completion_tokens = 0
+            self._settled.notify_all()
+
+    def book(self, reply: ChatReply, prices: Prices) -> None:
+        """A reply came by another way than an attempt."""
+        with self._settled:
+            self._pay(reply, prices)
+
+    def explain(self, request: ChatRequest) -> str:
+        """Why the request is not sent."""
+        return self._explain(
+            Reservation(estimated_prompt_tokens(request), request.max_tokens, self.prices)
+        )
+
     def _fits(self, held: Reservation) -> bool:
         waiting = [*self._reserved, held]
         tokens = self.spend.tokens + sum(r.tokens for r in waiting)
@@ -121,18 +155,20 @@ class Budget:
             self.spend.kept += 1
 
     def _book(self, held: Reservation) -> None:
-        spend = self.spend
         if held.reply is not None:
-            prompt, completion = held.reply.prompt_tokens, held.reply.completion_tokens
-            spend.requests += 1
-            spend.prompt_tokens += prompt
-            spend.completion_tokens += completion
-            spend.cost_usd += held.prices.cost_usd(prompt, completion)
+            self._pay(held.reply, held.prices)
             return
-        spend.faults += 1
+        self.spend.faults += 1
         if held.billed:
-            spend.unanswered_tokens += held.tokens
-            spend.cost_usd += held.most_usd
+            self.spend.unanswered_tokens += held.tokens
+            self.spend.cost_usd += held.most_usd
+
+    def _pay(self, reply: ChatReply, prices: Prices) -> None:
+        spend = self.spend
+        spend.requests += 1
+        spend.prompt_tokens += reply.prompt_tokens
+        spend.completion_tokens += reply.completion_tokens
+        spend.cost_usd += prices.cost_usd(reply.prompt_tokens, reply.completion_tokens)
 
     def _explain(self, held: Reservation) -> str:
         caps = [f"{self.max_tokens:,} tokens"] if self.max_tokens is not None else []

@@ -2,23 +2,30 @@
 
 import hashlib
 import json
-from dataclasses import replace
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel
 
 from gateway.exchange import ChatReply, ChatRequest
-from store.engine import reading, transaction
+from store.engine import transaction
 from store.metadata import utc_now
+from store.runs import add_spend
 from store.tables import ModelReply
 
 REFUSED = "refusal"
 # Plain statements: a reply's row is written and read once, so that the unit of work, which costs
 # more than the statement, has nothing to track.
 _TABLE = SQLModel.metadata.tables[str(ModelReply.__tablename__)]
-_KEEP = sa.insert(_TABLE)
+_KEEP = {
+    "sqlite": sqlite.insert(_TABLE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_TABLE).on_conflict_do_nothing(),
+}
 _KEPT = sa.select(_TABLE).where(_TABLE.c.request_hash == sa.bindparam("key"))
 
 
@@ -40,8 +47,8 @@ def as_kept(reply: ChatReply) -> ChatReply:
 
 def find_reply(engine: sa.Engine, key: str) -> ChatReply | None:
     """The reply that is kept for this hash."""
-    with reading(engine) as session:
-        row = session.connection().execute(_KEPT, {"key": key}).one_or_none()
+    with engine.connect() as connection:
+        row = connection.execute(_KEPT, {"key": key}).one_or_none()
     return None if row is None else _as_reply(row)
 
 
@@ -56,27 +63,85 @@ def _as_reply(row: sa.Row[Any]) -> ChatReply:
     )
 
 
-def keep_reply(
-    engine: sa.Engine, key: str, request: ChatRequest, reply: ChatReply, cost_usd: float
-) -> None:
-    """Commit a reply, as `as_kept` gives it; one that another process kept first stays."""
-    row = dict(
-        request_hash=key,
-        model=storable(request.model)[:200],
-        request=_storable_json(request.canonical()),
-        reply=reply.text if reply.refusal is None else reply.refusal,
-        finish_reason=reply.finish_reason,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        cost_usd=cost_usd,
-        created_at=utc_now(),
-    )
-    try:
-        with transaction(engine) as session:
-            session.connection().execute(_KEEP, row)
-    except IntegrityError:
-        if find_reply(engine, key) is None:
-            raise
+@dataclass(frozen=True)
+class Paid:
+    """A reply, as `as_kept` gives it, with what it cost and the run that pays for it."""
+
+    key: str
+    request: ChatRequest
+    reply: ChatReply
+    cost_usd: float = 0.0
+    run_id: int | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The reply's row."""
+        reply = self.reply
+        return {
+            "request_hash": self.key,
+            "model": storable(self.request.model)[:200],
+            "request": _storable_json(self.request.canonical()),
+            "reply": reply.text if reply.refusal is None else reply.refusal,
+            "finish_reason": reply.finish_reason,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "cost_usd": self.cost_usd,
+            "created_at": utc_now(),
+        }
+
+
+def keep_paid(session: Session, paid: Sequence[Paid]) -> None:
+    """Keep replies and add what they cost to their runs; a reply that was there first stays."""
+    connection = session.connection()
+    connection.execute(_KEEP[connection.dialect.name], [each.row() for each in paid])
+    for run_id in {each.run_id for each in paid if each.run_id is not None}:
+        its = [each for each in paid if each.run_id == run_id]
+        tokens = sum(each.reply.prompt_tokens + each.reply.completion_tokens for each in its)
+        add_spend(session, run_id, tokens, sum(each.cost_usd for each in its))
+
+
+class Keeper:
+    """Commits replies for many threads: those that come while one commit is made share the next."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._waiting: list[tuple[Paid, Future[None]]] = []
+        self._line, self._writing = threading.Lock(), threading.Lock()
+
+    def keep(self, paid: Paid) -> None:
+        """Commit a reply; when this returns it is in the store."""
+        kept: Future[None] = Future()
+        with self._line:
+            self._waiting.append((paid, kept))
+        with self._writing:
+            if not kept.done():  # else the one before has written it with its own
+                self._write()
+        kept.result()
+
+    def _write(self) -> None:
+        with self._line:
+            group, self._waiting = self._waiting, []
+        try:
+            self._commit([paid for paid, _ in group])
+        except Exception:
+            if len(group) == 1:
+                raise
+            for paid, kept in group:  # one that cannot be kept must not take the others with it
+                self._settle(paid, kept)
+            return
+        for _, kept in group:
+            kept.set_result(None)
+
+    def _settle(self, paid: Paid, kept: "Future[None]") -> None:
+        try:
+            self._commit([paid])
+        except Exception as error:
+            kept.set_exception(error)
+        else:
+            kept.set_result(None)
+
+    def _commit(self, group: Sequence[Paid]) -> None:
+        with transaction(self._engine) as session:
+            keep_paid(session, group)
 
 
 def storable(text: str) -> str:

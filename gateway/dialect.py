@@ -23,6 +23,7 @@ class Dialect:
     def body(self, request: ChatRequest) -> dict[str, Any]:
         """The arguments of the request in this dialect."""
         body: dict[str, Any] = {
+            **(request.extra or {}),
             "model": request.model,
             "messages": [dict(message) for message in request.messages],
             self.limit_name: request.max_tokens,
@@ -42,6 +43,12 @@ class Dialect:
             schema = plain_schema(schema)
         described = {"name": schema["title"], "strict": True, "schema": schema}
         return {"type": "json_schema", "json_schema": described}
+
+    def described(self) -> str:
+        """What the server takes, in words."""
+        said = [self.format.replace("_", " "), self.limit_name]
+        said += [] if self.sends_temperature else ["no temperature"]
+        return ", ".join(said)
 
     def after(self, error: Exception) -> "Dialect | None":
         """The next dialect to try after a refusal; None if the refusal has another cause."""

@@ -9,14 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.budget import Budget, Prices, with_usage
-from gateway.cache import as_kept, find_reply, keep_reply, request_hash
+from gateway.cache import Keeper, Paid, as_kept, find_reply, request_hash
 from gateway.chat import OpenAIChat
+from gateway.connection import Connection
 from gateway.exchange import Chat, ChatReply, ChatRequest, Messages
 from gateway.faults import ChatFault, TransientFault
 from gateway.limits import Retries
 from gateway.pacing import Pace
 from gateway.roles import RoleSettings
-from gateway.settings import ModelSettings, find_secret, model_settings
+from gateway.settings import find_secret
 from store.errors import InvalidInput
 
 UNPACED = 256  # more than anybody asks at once
@@ -27,7 +28,6 @@ class Answer:
     """A reply as the rooms above see it. `trouble` says why `text` cannot be used, if so.
 
     `failed` means that nothing was answered, so the same request may be sent in a later run.
-    `tokens` and `cost_usd` are what this call paid: nothing where the reply was kept already.
     """
 
     text: str
@@ -36,8 +36,6 @@ class Answer:
     truncated: bool = False
     failed: bool = False
     cached: bool = False
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 @dataclass
@@ -56,10 +54,18 @@ class Door:
     seed: int | None = None
     budget: Budget = field(default_factory=Budget)
     retries: Retries = field(default_factory=Retries)
+    extra: Mapping[str, Any] | None = None  # goes into the body as it is
+    suffix: str | None = None  # ends the question
+    deployment: str | None = None
+    run_id: int | None = None  # the run that pays
     prices: Prices | None = None  # the model's own; else the budget's
     pace: Pace = field(default_factory=lambda: Pace(UNPACED))
+    keeper: Keeper = field(init=False, repr=False)
     _asking: dict[str, tuple[threading.Lock, int]] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.engine)
 
     def ask(
         self, messages: Messages, schema: Mapping[str, Any] | None = None, stretch: int = 1
@@ -83,14 +89,16 @@ class Door:
                 reply = self.retries.run(lambda: self._send(request, key))
             except ChatFault as fault:
                 return Answer("", key, trouble=str(fault), failed=True)
-        return answered(reply, key, request.max_tokens, cost_usd=self._cost_usd(reply))
+        return answered(reply, key, request.max_tokens)
 
     def request(
         self, messages: Messages, schema: Mapping[str, Any] | None = None, stretch: int = 1
     ) -> ChatRequest:
         """What would be sent."""
-        room = self.max_tokens * stretch
-        return ChatRequest(self.model, messages, schema, self.temperature, room, self.seed)
+        return ChatRequest(
+            self.model, suffixed(messages, self.suffix), schema, self.temperature,
+            self.max_tokens * stretch, self.seed, self.extra, self.deployment,
+        )  # fmt: skip
 
     def _send(self, request: ChatRequest, key: str) -> ChatReply:
         with self.budget.reserve(request, self.prices) as held:
@@ -104,7 +112,8 @@ class Door:
                 raise
             self.pace.succeeded()
             held.reply = reply
-            keep_reply(self.engine, key, request, reply, self._cost_usd(reply))
+            cost_usd = self._cost_usd(reply)
+            self.keeper.keep(Paid(key, request, reply, cost_usd, self.run_id))
         return reply
 
     def _cost_usd(self, reply: ChatReply) -> float:
@@ -127,9 +136,7 @@ class Door:
                     self._asking[key] = (turn, users - 1)
 
 
-def answered(
-    reply: ChatReply, key: str, max_tokens: int, *, cached: bool = False, cost_usd: float = 0.0
-) -> Answer:
+def answered(reply: ChatReply, key: str, max_tokens: int, *, cached: bool = False) -> Answer:
     """The answer that a reply amounts to, with the reason where it cannot be used."""
     truncated = reply.finish_reason == "length" and reply.refusal is None
     trouble = None
@@ -139,37 +146,16 @@ def answered(
         trouble = f"the reply was cut off at {max_tokens:,} tokens"
     elif not reply.text.strip():
         trouble = "the reply was empty"
-    tokens = 0 if cached else reply.prompt_tokens + reply.completion_tokens
-    return Answer(reply.text, key, trouble, truncated, False, cached, tokens, cost_usd)
+    return Answer(reply.text, key, trouble, truncated, cached=cached)
 
 
-@contextmanager
-def open_door(
-    engine: sa.Engine,
-    *,
-    model: str | None = None,
-    budget: Budget | None = None,
-    max_tokens: int = 4096,
-    temperature: float | None = 0.0,
-    timeout_s: float = 120.0,
-    settings: ModelSettings | None = None,
-) -> Iterator[Door]:
-    """A door to the endpoint of the settings; nothing is sent before the first question.
-
-    Raises:
-        InvalidInput: no endpoint or no model is named.
-    """
-    settings = settings or model_settings()
-    if not settings.has_endpoint:
-        raise InvalidInput("expected an endpoint: set OPENAI_API_KEY, or OPENAI_BASE_URL, or both")
-    wanted = model or settings.model
-    if not wanted:
-        raise InvalidInput("expected the name of a model: give --model or set MRALIGN_MODEL")
-    chat = OpenAIChat(api_key=settings.secret(), base_url=settings.base_url, timeout_s=timeout_s)
-    try:
-        yield Door(engine, chat, wanted, temperature, max_tokens, budget=budget or Budget())
-    finally:
-        chat.close()
+def suffixed(messages: Messages, suffix: str | None) -> Messages:
+    """The messages, with the suffix at the end of the last that a user wrote."""
+    if suffix is None:
+        return messages
+    last = max(n for n, message in enumerate(messages) if message["role"] == "user")
+    ended = {**messages[last], "content": f"{messages[last]['content']}\n\n{suffix}"}
+    return [*messages[:last], ended, *messages[last + 1 :]]
 
 
 def role_has_endpoint(role: RoleSettings) -> bool:
@@ -182,6 +168,11 @@ def open_role(
     engine: sa.Engine, role: RoleSettings, budget: Budget | None = None, pace: Pace | None = None
 ) -> Iterator[Door]:
     """A door to the model of a role; nothing is sent before the first question.
+
+    Any room may ask any role, whose settings `gateway.settings.load_role` reads:
+
+        with open_role(engine, load_role(Role.JUDGE)) as door:
+            answer = door.ask(messages, schema)
 
     Roles that ask one model of one endpoint should share their `pace`.
 
@@ -201,12 +192,15 @@ def open_role(
     key = secret.get_secret_value() if secret else None
     pace = pace or Pace(role.at_once, role.requests_per_minute, role.tokens_per_minute)
     chat = OpenAIChat(
-        api_key=key, base_url=role.base_url, timeout_s=role.timeout_s, on_headers=pace.observe
+        Connection(
+            api_key=key, base_url=role.base_url, timeout_s=role.timeout_s, on_headers=pace.observe
+        )
     )
     try:
         yield Door(
             engine, chat, role.model, role.temperature, role.max_tokens, role.seed,
-            budget=budget or Budget(), prices=role.prices, pace=pace,
+            budget=budget or Budget(), extra=role.extra_body, suffix=role.suffix,
+            deployment=role.deployment, prices=role.prices, pace=pace,
         )  # fmt: skip
     finally:
         chat.close()

@@ -1,4 +1,4 @@
-"""Sentence vectors from the packaged MiniLM, each computed once and kept in the store."""
+"""Sentence vectors, by default from the packaged MiniLM, each computed once and then kept."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -12,18 +12,22 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
-from gateway.settings import forbid_hub
+from gateway.settings import find_embedding_model, forbid_hub
 from store.engine import reading, transaction
 from store.errors import MralignError
 from store.tables import Embedding
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
-MAX_WORD_PIECES = 256  # what the model was trained with; longer texts are cut there
+MAX_WORD_PIECES = 256  # where a model does not say: the packaged one was trained with these
+MOST_WORD_PIECES = 2048  # of a model that takes more: a label is short, and memory is not free
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_WORD_PIECES = 8192
 STORE_BATCH = 1024  # texts encoded between two commits, so that a killed run keeps its work
 LOOKUP_BATCH = 500  # SQLite limits the parameters of a statement
+NAME_LENGTH = 80
+_WEIGHTS = (".safetensors", ".bin")
+_PARTS = (*_WEIGHTS, ".json", ".txt", ".model")
 
 Vectors = NDArray[np.float32]
 Progress = Callable[[int, int], None]
@@ -68,6 +72,43 @@ def check_weights(path: Path, expected: str = WEIGHTS_SHA256) -> None:
         )
 
 
+def find_model(name: str) -> Path:
+    """The folder of a sentence-transformers model: the name itself, or a downloaded model's.
+
+    Raises:
+        ModelUnavailable: there is no such folder, and no such model was downloaded before.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    forbid_hub()
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(name, local_files_only=True))
+    except (ImportError, OSError, ValueError) as error:
+        raise ModelUnavailable(
+            f"expected the folder of a sentence-transformers model, or one that was downloaded, "
+            f"got {name[:200]!r}; nothing is downloaded here: run `hf download NAME` first"
+        ) from error
+
+
+def fingerprint(folder: Path) -> str:
+    """What tells a model from every other: the hash of its weights and configuration.
+
+    Raises:
+        ModelUnavailable: the folder holds no weights.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _PARTS and path.is_file())
+    if not any(path.suffix in _WEIGHTS for path in files):
+        raise ModelUnavailable(f"expected weights of a model in {folder}, found none")
+    whole = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder)} {found}\n".encode("utf-8", "replace"))
+    return whole.hexdigest()
+
+
 def encodable(text: str) -> str:
     """The text with lone surrogates replaced, which a tokenizer cannot take."""
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -79,13 +120,27 @@ def text_hash(text: str) -> str:
 
 
 class Encoder:
-    """Unit vectors of texts by the packaged MiniLM, loaded on first use.
+    """Unit vectors of texts by a sentence-transformers model, loaded on first use.
 
-    Texts longer than 256 word pieces are cut there. Texts of one length go through the model
-    together, so that nothing is padded and a vector does not depend on its neighbours' lengths.
+    Without a model named it is the packaged MiniLM, which cuts texts at 256 word pieces. Texts of
+    one length go through the model together, so that nothing is padded and a vector does not
+    depend on its neighbours' lengths.
     """
 
     name = MODEL_NAME
+    folder: Path | None = None
+
+    def __init__(self, model: str | None = None) -> None:
+        if model is not None and model != MODEL_NAME:
+            self.folder = find_model(model)
+            self.name = f"{Path(model).name[:NAME_LENGTH]}@{fingerprint(self.folder)[:16]}"
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        if self.folder is None:
+            return DIMENSION
+        return int(self._model.get_embedding_dimension())
 
     @cached_property
     def _model(self) -> Any:
@@ -94,11 +149,24 @@ class Encoder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # a bar of its own would break the run's progress line
-        return SentenceTransformer(str(packaged_model()), local_files_only=True).eval()
+        folder = self.folder or packaged_model()
+        try:
+            return SentenceTransformer(str(folder), local_files_only=True).eval()
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelUnavailable(
+                f"expected a sentence-transformers model in {folder}, got {reason}"
+            ) from error
+
+    @property
+    def _most_pieces(self) -> int:
+        return min(self._model.max_seq_length or MAX_WORD_PIECES, MOST_WORD_PIECES)
 
     def __call__(self, texts: Sequence[str], on_progress: Progress | None = None) -> Vectors:
-        """Encode the texts. Shapes: n texts to (n, 384). Identity: every row has norm 1."""
-        vectors = np.zeros((len(texts), DIMENSION), dtype=np.float32)
+        """Encode the texts. Shapes: n texts to (n, d). Identity: every row has norm 1."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        if texts and not hasattr(self._model[0], "auto_model"):
+            return self._by_library(texts)
         done = 0
         for indices, pieces in self._batches(texts):
             vectors[indices] = self._forward(pieces)
@@ -107,13 +175,20 @@ class Encoder:
                 on_progress(done, len(texts))
         return vectors
 
+    def _by_library(self, texts: Sequence[str]) -> Vectors:
+        """The library's own way, for models that are no transformer."""
+        found = self._model.encode(
+            [encodable(text) for text in texts], normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(found, dtype=np.float32)
+
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[int]]]]:
         if not texts:
             return
         tokens = self._model.tokenizer(
-            [encodable(text)[: MAX_WORD_PIECES * 40] for text in texts],
+            [encodable(text)[: self._most_pieces * 40] for text in texts],
             truncation=True,
-            max_length=MAX_WORD_PIECES,
+            max_length=self._most_pieces,
             return_attention_mask=False,
         )["input_ids"]
         for indices in batches_of_one_length([len(ids) for ids in tokens], BATCH_WORD_PIECES):
@@ -154,7 +229,7 @@ class CachedEncoder:
         self.name = self.encoder.name
 
     def __call__(self, texts: Sequence[str], on_progress: Progress | None = None) -> Vectors:
-        """The texts' unit vectors, from the store where they are known. Shapes: (n, 384)."""
+        """The texts' unit vectors, from the store where they are known. Shapes: (n, d)."""
         hashes = [text_hash(text) for text in texts]
         unknown = dict(zip(hashes, texts, strict=True))
         known = self._known(list(unknown))
@@ -166,7 +241,7 @@ class CachedEncoder:
             known.update(self._computed(batch))
             if on_progress:
                 on_progress(len(known), total)
-        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        vectors = np.empty((len(texts), self.encoder.dimension), dtype=np.float32)
         for row, key in enumerate(hashes):
             vectors[row] = known[key]
         return vectors
@@ -199,6 +274,12 @@ class CachedEncoder:
         return dialect.insert(Embedding).on_conflict_do_nothing()
 
 
-def cached_encoder(engine: sa.Engine) -> CachedEncoder:
-    """The packaged encoder with the store of `engine` as its memory."""
-    return CachedEncoder(engine)
+def cached_encoder(engine: sa.Engine, model: str | None = None) -> CachedEncoder:
+    """An encoder with the store of `engine` as its memory.
+
+    The model is the one that is named, else that of MRALIGN_EMBEDDING_MODEL, else the packaged one.
+
+    Raises:
+        ModelUnavailable: there is no such model here.
+    """
+    return CachedEncoder(engine, Encoder(model or find_embedding_model()))

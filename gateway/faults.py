@@ -37,3 +37,7 @@ class EndpointUnusable(MralignError):
 
 class BudgetSpent(MralignError):
     """The next request could pass the cap of the run; what was paid for is kept."""
+
+
+class RepliesPending(MralignError):
+    """What was asked is under way in batches, and nobody wants to wait here for the replies."""

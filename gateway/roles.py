@@ -5,9 +5,10 @@ A setting comes from the first of: an option of the command, MRALIGN_ROLE_SETTIN
 never a setting: `key_variable` names the environment variable that holds it.
 """
 
+import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,7 @@ from gateway.budget import Prices
 from store.errors import InvalidInput
 
 VARIABLES_FOR_ALL = {"model": "MRALIGN_MODEL", "base_url": "OPENAI_BASE_URL"}
+_SECRET = re.compile(r"api_?key|secret|password|authorization|^key$", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 Settings = Mapping[str, Any]
@@ -33,6 +35,7 @@ class Role(StrEnum):
     ADJUDICATOR = "adjudicator"
     NAMER = "namer"
     JUDGE = "judge"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class RoleSettings:
     tokens_per_minute: int | None = None
     price_in_usd: float = 0.0
     price_out_usd: float = 0.0
+    batch_price_share: float = 0.5  # of both prices, what the Batch API takes
+    extra_body: Mapping[str, Any] | None = None  # goes into every request as it is
+    suffix: str | None = None  # ends every question, as /no_think does
+    deployment: str | None = None  # tells apart models of one name at two addresses
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -63,8 +70,10 @@ class RoleSettings:
 SETTINGS = tuple(f.name for f in fields(RoleSettings) if f.name not in ("role", "sources"))
 _WHOLE = {"seed": 0, "max_tokens": 1, "at_once": 1, "requests_per_minute": 1,
           "tokens_per_minute": 1}  # fmt: skip
-_REAL = ("temperature", "timeout_s", "price_in_usd", "price_out_usd")
-_OPTIONAL = ("temperature", "seed", "requests_per_minute", "tokens_per_minute")
+_REAL = ("temperature", "timeout_s", "price_in_usd", "price_out_usd", "batch_price_share")
+_OPTIONAL = ("temperature", "seed", "requests_per_minute", "tokens_per_minute", "extra_body",
+             "suffix", "deployment")  # fmt: skip
+OURS = ("model", "messages", "response_format", "temperature", "seed", "max_tokens", "stream", "n")
 
 
 @dataclass(frozen=True)
@@ -174,6 +183,8 @@ def checked(name: str, raw: Any, where: str) -> Any:
         return checked_address(raw, where)
     if name == "key_variable":
         return _checked_variable(raw, where)
+    if name == "extra_body":
+        return _checked_body(raw, where)
     if name in _WHOLE or name in _REAL:
         return _checked_number(name, raw, where)
     if not isinstance(raw, str) or not raw.strip():
@@ -202,6 +213,37 @@ def _checked_variable(raw: Any, where: str) -> str:
             "the key itself belongs into that variable"
         )
     return raw
+
+
+def _checked_body(raw: Any, where: str) -> dict[str, Any]:
+    """Fields for the body of a request: a table of the file, or JSON in a variable."""
+    try:
+        body = json.loads(raw) if isinstance(raw, str) else raw
+        json.dumps(body)
+    except (ValueError, TypeError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidInput(
+            f"expected a table in {where} for extra_body, or a JSON object in a variable, such as "
+            '{"chat_template_kwargs": {"enable_thinking": false}}'
+        )
+    if secret := sorted(name for name in _names(body) if _SECRET.search(name)):
+        raise InvalidInput(
+            f"expected no key in {where} for extra_body, got {secret}: it would be stored with "
+            "each request; put it into an environment variable, and name that with key_variable"
+        )
+    if taken := sorted(set(body) & set(OURS)):
+        raise InvalidInput(f"expected other fields than {taken} in {where} for extra_body")
+    return body
+
+
+def _names(document: Any) -> Iterator[str]:
+    """The names of all fields, however deep."""
+    if isinstance(document, dict):
+        yield from (str(name) for name in document)
+    if isinstance(document, dict | list):
+        for inside in document.values() if isinstance(document, dict) else document:
+            yield from _names(inside)
 
 
 def _checked_number(name: str, raw: Any, where: str) -> int | float:

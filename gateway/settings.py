@@ -4,10 +4,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import SecretStr
 
-from store.errors import InvalidInput
+from gateway.roles import (
+    Layer,
+    Role,
+    RoleSettings,
+    Settings,
+    read_models_file,
+    resolve_role,
+)
 
 
 def forbid_hub() -> None:
@@ -17,34 +23,6 @@ def forbid_hub() -> None:
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-
-class ModelSettings(BaseSettings):
-    """Where language models are asked, from the environment; the key is never shown."""
-
-    model_config = SettingsConfigDict(
-        extra="ignore", populate_by_name=True, env_ignore_empty=True, hide_input_in_errors=True
-    )
-
-    api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
-    base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
-    model: str | None = Field(default=None, validation_alias="MRALIGN_MODEL")
-
-    @field_validator("base_url")
-    @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("expected an http or https address in OPENAI_BASE_URL")
-        return value
-
-    @property
-    def has_endpoint(self) -> bool:
-        """Whether a key is set, or the address of a server that may want none."""
-        return self.api_key is not None or self.base_url is not None
-
-    def secret(self) -> str | None:
-        """The key itself, for the client alone."""
-        return self.api_key.get_secret_value() if self.api_key else None
 
 
 def variables() -> Mapping[str, str]:
@@ -59,19 +37,28 @@ def find_config(given: Path | None = None) -> Path | None:
     return given or (Path(named).expanduser() if named else None)
 
 
+def find_embedding_model() -> str | None:
+    """The sentence-transformers model that MRALIGN_EMBEDDING_MODEL names, by folder or name."""
+    return os.environ.get("MRALIGN_EMBEDDING_MODEL") or None
+
+
 def find_secret(variable: str) -> SecretStr | None:
     """The key in an environment variable, for the client alone."""
     value = os.environ.get(variable)
     return SecretStr(value) if value else None
 
 
-def model_settings() -> ModelSettings:
-    """The settings in force.
+def load_role(
+    role: Role,
+    config: Path | None = None,
+    options: Settings | None = None,
+    fallback: Layer | None = None,
+) -> RoleSettings:
+    """A role as it is in force.
 
     Raises:
-        InvalidInput: one of them makes no sense; the message holds none of their values.
+        InvalidInput: the config file or a variable makes no sense.
     """
-    try:
-        return ModelSettings()
-    except ValidationError as error:
-        raise InvalidInput("; ".join(str(detail["msg"]) for detail in error.errors())) from None
+    path = find_config(config)
+    file = read_models_file(path) if path else None
+    return resolve_role(role, options=options, fallback=fallback, file=file, variables=variables())

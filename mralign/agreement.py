@@ -1,99 +1,181 @@
 """`mralign agreement`: how far two sources of controlled labels agree."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mralign.database import open_database
+from mralign.sources import Source, load_source, paired, shared_order
 from mralign.terminal import say, show_table
-from store import annotations
-from store.engine import reading
-from store.errors import InvalidInput
-from store.runs import get_latest_run, get_run
-from store.states import RunKind
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from alignment.induced import Distance
     from annotator.agreement import Agreement, Figure
+    from annotator.confusion import Confusion
     from annotator.consensus import PairedUnits
     from store.tables import Run
 
 app = typer.Typer(add_completion=False)
+OVER = ("categories", "macro-strategies")
 
 
 @app.command()
 def agreement(
-    annotate_run: Annotated[
-        int | None, typer.Option(help="Number of the annotate run; by default the newest.")
+    between: Annotated[
+        str,
+        typer.Option(help="run:3/annotator_a, run:3 (its consensus), person:anna, or annotator_a."),
+    ] = "annotator_a",
+    and_: Annotated[str, typer.Option("--and", help="The other source.")] = "annotator_b",
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Draws of traces for the intervals of the distance.")
+    ] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option(help="Write the confusion of categories as a heatmap.")
     ] = None,
-    source_a: Annotated[str, typer.Option(help="One source.")] = "annotator_a",
-    source_b: Annotated[str, typer.Option(help="The other source.")] = "annotator_b",
 ) -> None:
-    """Show how far two sources of a run agree, over categories and over macro-strategies.
+    """Show how far two sources agree, over categories and over macro-strategies.
 
-    Units are the common refinement of both sources' steps. Intervals are 95 %, from resampling
-    traces.
+    Any two: annotators and consensus of one run or of two, and people. A source without a run is
+    that of the newest one. Units are the common refinement of both sources' steps. Intervals are
+    95 %, from resampling traces. The distance is that of the transition matrices that the two
+    induce.
     """
     engine = open_database()
-    with reading(engine) as session:
-        run = (
-            get_run(session, annotate_run, RunKind.ANNOTATE)
-            if annotate_run is not None
-            else get_latest_run(session, RunKind.ANNOTATE)
-        )
-        known = annotations.list_sources(session, run.id)
-    missing = [source for source in (source_a, source_b) if source not in known]
-    if missing:
-        raise InvalidInput(
-            f"expected sources of annotate run {run.id}, which are {', '.join(known) or 'none'}; "
-            f"got {', '.join(missing)[:200]}"
-        )
-    show_agreement(engine, run, source_a, source_b)
+    a, b = load_source(engine, between), load_source(engine, and_)
+    compared = compare(engine, a, b, resamples)
+    if svg is not None:
+        _write_svg(svg, compared)
+    if as_json:
+        typer.echo(json.dumps(compared.document(), ensure_ascii=True, indent=2))
+        return
+    _show(compared)
+
+
+class Compared:
+    """Two sources side by side: figures, distances and confusions, over each kind of label."""
+
+    def __init__(self, a: Source, b: Source, units: "PairedUnits") -> None:
+        self.a, self.b, self.units = a, b, units
+        self.figures: dict[str, Agreement] = {}
+        self.distances: dict[str, Distance] = {}
+        self.confusions: dict[str, Confusion] = {}
+
+    def document(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "between": self.a.name, "and": self.b.name, "units": len(self.units.traces),
+            "traces": len(set(self.units.traces)),
+            "over": {
+                over: {
+                    **{name: asdict(figure) for name, figure in self.figures[over].items()},
+                    "mean_l1_percent": asdict(self.distances[over])
+                    if over in self.distances else None,
+                    "confusion": {"labels": list(self.confusions[over].labels),
+                                  "counts": self.confusions[over].counts.tolist()},
+                }
+                for over in OVER
+            },
+        }  # fmt: skip
+
+
+def compare(engine: "sa.Engine", a: Source, b: Source, resamples: int) -> Compared:
+    """Everything that two sources' common units say.
+
+    Raises:
+        InvalidInput: they labelled with different categories, or see different segments.
+    """
+    from annotator import agreement as figures
+    from annotator.confusion import confuse
+
+    macro = shared_order(engine, a, b)
+    units = paired(a, b)
+    compared = Compared(a, b, units)
+    for over, order in zip(OVER, (list(macro), list(dict.fromkeys(macro.values()))), strict=True):
+        first, second = units.a, units.b
+        if over != OVER[0]:
+            first, second = (tuple(figures.project(side, macro)) for side in (first, second))
+        compared.figures[over] = figures.agreement(first, second, units.traces)
+        compared.confusions[over] = confuse(first, second, order)
+        if units.traces:
+            compared.distances[over] = _distance(first, second, units.traces, order, resamples)
+    return compared
+
+
+def _distance(
+    a: "tuple[frozenset[str], ...]",
+    b: "tuple[frozenset[str], ...]",
+    traces: tuple[int, ...],
+    order: list[str],
+    resamples: int,
+) -> "Distance":
+    from alignment.induced import induced_distance
+
+    place = {key: index for index, key in enumerate(order)}
+    sides: tuple[dict[int, list[list[int]]], ...] = ({}, {})
+    for side, units in zip(sides, (a, b), strict=True):
+        for trace, labels in zip(traces, units, strict=True):
+            side.setdefault(trace, []).append([place[key] for key in labels])
+    first, second = (list(side.values()) for side in sides)
+    return induced_distance(first, second, len(order), resamples=resamples)
+
+
+def _show(compared: Compared) -> None:
+    from mralign.confusion_view import confusion_text
+
+    a, b, units = compared.a, compared.b, compared.units
+    traces = len(set(units.traces))
+    title = f"{a.name} and {b.name}: {len(units.traces):,} units of {traces:,} traces"
+    rows = figure_rows(compared.figures)
+    if compared.distances:
+        cells = [_distance_cell(compared.distances[over]) for over in OVER]
+        rows.append(("mean ℓ1 of transitions", *cells))
+    show_table(("figure", *OVER), rows, title=title)
+    if units.traces:
+        head = f"what {b.name} called the units of {a.name}, percent of the row"
+        for over in reversed(OVER):
+            say("\n" + confusion_text(compared.confusions[over], f"{over}: {head}"))
+    note_dependence(a.model, b.model)
+
+
+def _distance_cell(distance: "Distance") -> str:
+    if distance.low is None or distance.high is None:
+        return f"{distance.percent:.2f} %"
+    return f"{distance.percent:.2f} % [{distance.low:.2f}, {distance.high:.2f}]"
 
 
 def show_agreement(engine: "sa.Engine", run: "Run", source_a: str, source_b: str) -> None:
-    """The figures over categories and over macro-strategies, side by side."""
-    from annotator import agreement as figures
-    from annotator.panel import NOT_INDEPENDENT
+    """The figures of two sources of a run; nothing where one of them labelled nothing."""
+    from store import annotations
+    from store.engine import reading
 
     with reading(engine) as session:
-        macro = annotations.list_macro_strategies(session, run.parameters["version_id"])
-    units = paired_units(engine, run.id, source_a, source_b)
-    over = {
-        "categories": figures.agreement(units.a, units.b, units.traces),
-        "macro-strategies": figures.agreement(
-            figures.project(units.a, macro), figures.project(units.b, macro), units.traces
-        ),
-    }
-    _show(over, f"{source_a} and {source_b}: {len(units.traces):,} units")
-    if "offline" in (run.model or ""):
+        known = annotations.list_sources(session, run.id)
+    if source_a in known and source_b in known:
+        a, b = (load_source(engine, f"run:{run.id}/{each}") for each in (source_a, source_b))
+        compared = compare(engine, a, b, resamples=0)
+        title = f"{source_a} and {source_b}: {len(compared.units.traces):,} units"
+        show_table(("figure", *OVER), figure_rows(compared.figures), title=title)
+        note_dependence(a.model, b.model)
+
+
+def figure_rows(figures: "dict[str, Agreement]") -> list[tuple[str, ...]]:
+    """A row a figure, a column each kind of label."""
+    names = [name for name, _ in figures[OVER[0]].items()]
+    return [(name, *(_cell(getattr(figures[over], name)) for over in OVER)) for name in names]
+
+
+def note_dependence(*models: str) -> None:
+    """Say where the two sources read the same evidence."""
+    from annotator.panel import NOT_INDEPENDENT
+
+    if all("offline" in model for model in models):
         say(f"Note: {NOT_INDEPENDENT}.")
-
-
-def paired_units(engine: "sa.Engine", run_id: int, source_a: str, source_b: str) -> "PairedUnits":
-    """The label sets of both sources on the units of every trace that both annotated."""
-    from annotator.consensus import pair_units
-    from annotator.steps import ControlledStep
-
-    def steps(source: str) -> dict[int, list[ControlledStep]]:
-        with reading(engine) as session:
-            return {
-                trace: [ControlledStep(row.first, row.end, row.labels) for row in rows]
-                for trace, rows in annotations.list_label_sets(session, run_id, source)
-            }
-
-    return pair_units(steps(source_a), steps(source_b))
-
-
-def _show(over: "dict[str, Agreement]", title: str) -> None:
-    columns = list(over)
-    names = [name for name, _ in over[columns[0]].items()]
-    show_table(
-        ("figure", *columns),
-        [(name, *(_cell(getattr(over[column], name)) for column in columns)) for name in names],
-        title=title,
-    )
 
 
 def _cell(figure: "Figure") -> str:
@@ -102,3 +184,12 @@ def _cell(figure: "Figure") -> str:
     if figure.low is None or figure.high is None:
         return f"{figure.value:.4f}"
     return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
+
+
+def _write_svg(path: Path, compared: Compared) -> None:
+    from annotator.handing import new_file
+    from mralign.confusion_view import confusion_svg
+
+    with new_file(path) as file:
+        names = compared.a.name, compared.b.name
+        file.write(confusion_svg(compared.confusions[OVER[0]], *names))

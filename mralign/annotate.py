@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mralign import handover
 from mralign.agreement import show_agreement
 from mralign.database import open_database
+from mralign.distill import HeadChoice, annotate_distilled, distill, rehearse_distilled
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
@@ -22,6 +25,7 @@ from mralign.endpoint import (
     PriceOut,
     Resume,
     chosen_roles,
+    paid_by,
     rehearsal,
     show_forecasts,
     spending_cap,
@@ -49,9 +53,14 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command("import")(handover.import_)
+app.command("export")(handover.export)
+app.command()(distill)
+
 PARTIAL_EXIT = 3
 SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model
-RULES = ("agreed", "merged", "adjudicated")
+PANEL = ("agreed", "merged", "adjudicated")
+RULES = (*PANEL, "distilled", "abstained", "escalated")
 SOURCES = ("consensus", "annotator_a", "annotator_b")
 
 
@@ -61,6 +70,15 @@ def run(
         str | None, typer.Option(help="The frozen version; by default the one in force.")
     ] = None,
     offline: Offline = False,
+    distilled: Annotated[
+        Path | None, typer.Option(help="A folder that `mralign annotate distill` wrote.")
+    ] = None,
+    abstain_below: Annotated[
+        float, typer.Option(min=0.0, max=10.0, help="Of a distilled head: give no label below it.")
+    ] = 0.0,
+    escalate: Annotated[
+        bool, typer.Option("--escalate", help="Ask annotator A's model where the head abstains.")
+    ] = False,
     model_a: Annotated[str | None, typer.Option(help="Annotator A's model.")] = None,
     model_b: Annotated[str | None, typer.Option(help="Annotator B's model.")] = None,
     adjudicator: Annotated[str | None, typer.Option(help="The adjudicator's model.")] = None,
@@ -79,8 +97,9 @@ def run(
 
     Where the annotators agree, their set stands; where not, what they share and what one of them
     is sure of; the adjudicator decides the rest. Offline, A reads what a segment says and B how
-    it says it: they differ, but they are not independent. The exit code is 3 where a trace could
-    not be annotated.
+    it says it: they differ, but they are not independent. A distilled head annotates alone, and
+    what it is not sure of is left without labels or sent to a model. The exit code is 3 where a
+    trace could not be annotated.
     """
     from annotator.run import load_vocabulary
 
@@ -89,17 +108,32 @@ def run(
     models = {"annotator_a": model_a, "annotator_b": model_b, "adjudicator": adjudicator}
     own = {role: {"model": model} for role, model in models.items()}
     given = Given(config, base_url, concurrency, price_in, price_out)
+    choice = HeadChoice(distilled, abstain_below, escalate)
+    choice.check(offline)
+    if choice.folder is not None:
+        role = choice.role(given, model_a)
+        if dry_run:
+            rehearse_distilled(engine, vocabulary, choice, role, limit, resume)
+            return
+        plan: dict[str, Any] = {"limit": limit, "resume": resume}
+        caps = (max_usd, max_tokens)
+        _conclude(engine, annotate_distilled(engine, vocabulary, choice, role, caps, plan))
+        return
     roles = chosen_roles(offline, given, own, "annotator_a")
     cap = spending_cap(max_usd, max_tokens, roles)
     if dry_run:
         rehearse(engine, vocabulary, roles, cap, limit, resume)
         return
-    with watched("annotate", cap) as advance:
+    with watched("annotate", cap if roles else None) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, vocabulary, job)
         else:
             finished = _run_models(engine, vocabulary, roles, cap, job)
+    _conclude(engine, finished)
+
+
+def _conclude(engine: "sa.Engine", finished: "Run") -> None:
     show_run(engine, finished)
     if finished.status == RunStatus.PARTIAL:
         raise typer.Exit(PARTIAL_EXIT)
@@ -135,6 +169,7 @@ def _run_models(
             vocabulary,
             model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
             prompt_hash=panel_prompt_hash(),
+            prepare=paid_by(a, b, judge),
             **job,
         )
 
@@ -197,6 +232,7 @@ def show_run(engine: "sa.Engine", run: "Run") -> None:
     """Counts a category and a source, how the rules settled the units, and the agreement."""
     with reading(engine) as session:
         items = count_items(session, run.id, "consensus")
+        known = set(annotations.list_sources(session, run.id))
         rules = annotations.count_rules(session, run.id)
         counts = {each: annotations.count_categories(session, run.id, each) for each in SOURCES}
         order = annotations.list_macro_strategies(session, run.parameters["version_id"])
@@ -213,6 +249,9 @@ def show_run(engine: "sa.Engine", run: "Run") -> None:
         title="steps that have each category",
     )
     units = sum(rules.values())
-    shares = ", ".join(f"{rule} {rules.get(rule, 0) / max(units, 1):.1%}" for rule in RULES)
+    ways = [rule for rule in RULES if rule in rules] if rules.keys() - set(PANEL) else PANEL
+    shares = ", ".join(f"{r} {rules.get(r, 0):,} ({rules.get(r, 0) / max(units, 1):.1%})"
+                       for r in ways)  # fmt: skip
     say(f"{units:,} units: {shares}")
-    show_agreement(engine, run, "annotator_a", "annotator_b")
+    if {"annotator_a", "annotator_b"} <= known:
+        show_agreement(engine, run, "annotator_a", "annotator_b")

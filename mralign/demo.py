@@ -15,9 +15,9 @@ from mralign.serve import listen, serve_database
 from mralign.terminal import say, show_table
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError
+from store.people_tables import ProjectFact
 from store.settings import use_database
 from store.states import Role
-from store.tables import ProjectFact
 
 app = typer.Typer(add_completion=False)
 

@@ -1,9 +1,9 @@
 """Which language model a command asks, if any, and what it may spend there."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from gateway.budget import Budget
     from gateway.door import Door
     from gateway.forecast import Forecast, Rehearsal
+    from gateway.gathering import Gathering
     from gateway.roles import Layer, Role, RoleSettings, Settings
+    from store.tables import Run
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of models; else MRALIGN_CONFIG.")
@@ -47,6 +49,23 @@ PriceIn = Annotated[
 PriceOut = Annotated[
     float | None, typer.Option(min=0.0, help="USD for a million reply tokens; else the role's.")
 ]
+Batch = Annotated[
+    bool, typer.Option("--batch", help="Send files to the Batch API: cheaper, within a day.")
+]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="With --batch: stay until the replies are there.")
+]
+PollSeconds = Annotated[
+    float, typer.Option(min=0.01, help="With --batch: seconds from one look to the next.")
+]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Whether a command waits for batches, and how often it looks."""
+
+    wait: bool = True
+    poll_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,15 +95,13 @@ def load_roles(
     Raises:
         InvalidInput: the config file or a variable makes no sense.
     """
-    from gateway.roles import Role, read_models_file, resolve_role
-    from gateway.settings import find_config, variables
+    from gateway.roles import Role
+    from gateway.settings import load_role
 
-    path = find_config(config)
-    file = read_models_file(path) if path else None
     return {
-        role: resolve_role(
-            role, options={**(options or {}), **(own or {}).get(role, {})},
-            fallback=(fallback or {}).get(role), file=file, variables=variables(),
+        role: load_role(
+            role, config, {**(options or {}), **(own or {}).get(role, {})},
+            (fallback or {}).get(role),
         )
         for role in Role
     }  # fmt: skip
@@ -145,6 +162,52 @@ def spending_cap(
     return Budget(max_tokens, max_usd)
 
 
+def in_batch(roles: "Mapping[Role, RoleSettings] | None") -> "dict[Role, RoleSettings]":
+    """The roles at the prices of the Batch API."""
+    return {
+        role: replace(
+            each,
+            price_in_usd=each.price_in_usd * each.batch_price_share,
+            price_out_usd=each.price_out_usd * each.batch_price_share,
+        )
+        for role, each in (roles or {}).items()
+    }
+
+
+def paid_by(*doors: "Door") -> "Callable[[Run], None]":
+    """Let what these doors pay be added to a run, once it has a row."""
+
+    def prepare(run: "Run") -> None:
+        for door in doors:
+            door.run_id = run.id
+
+    return prepare
+
+
+def answer_in_batches(
+    gathering: "Gathering",
+    run: "Run",
+    rehearse: "Callable[[], object]",
+    waiting: Waiting,
+    on_progress: "Callable[[int, int], None]",
+) -> None:
+    """Have all that a rehearsal asks answered in batches, before the run itself begins.
+
+    Raises:
+        RepliesPending: nobody wants to wait; the message names the command that goes on.
+    """
+    from gateway.faults import RepliesPending
+
+    gathering.poll_s = waiting.poll_s
+    try:
+        gathering.answer_all(rehearse, waiting.wait, on_progress)
+    except RepliesPending as pending:
+        raise RepliesPending(
+            f"{pending}; `mralign {run.kind.value} run --batch --resume {run.id}` fetches the "
+            "replies and goes on, `mralign batches` lists what is under way"
+        ) from None
+
+
 def rehearsal(door: "Door", role: "RoleSettings") -> "Rehearsal":
     """What stands for the door of a role in a dry run."""
     from gateway.forecast import Rehearsal
@@ -181,11 +244,17 @@ def report_spend(cap: "Budget", seconds: float) -> None:
 
 
 @contextmanager
-def watched(stage: str, cap: "Budget") -> "Iterator[Advance]":
-    """Progress with spend, rate and errors, and the summary at the end, error or not."""
+def watched(stage: str, cap: "Budget | None") -> "Iterator[Advance]":
+    """Progress with spend, rate and errors, and the summary at the end, error or not.
+
+    Without a cap nothing is asked of anybody, so nothing is said of spending. A run that waits
+    for batches ends the command here.
+    """
+    from gateway.faults import RepliesPending
+
     began = time.monotonic()
 
-    def note() -> str:
+    def note(cap: "Budget") -> str:
         spend, passed = cap.spend, max(time.monotonic() - began, 1e-9)
         return (
             f"{spend.requests:,} replies, {spend.requests / passed:.1f}/s, "
@@ -193,7 +262,11 @@ def watched(stage: str, cap: "Budget") -> "Iterator[Advance]":
         )
 
     try:
-        with progress(stage, note) as advance:
+        with progress(stage, (lambda: note(cap)) if cap else lambda: "offline") as advance:
             yield advance
+    except RepliesPending as pending:
+        say(str(pending))
+        raise typer.Exit from None
     finally:
-        report_spend(cap, time.monotonic() - began)
+        if cap is not None:
+            report_spend(cap, time.monotonic() - began)

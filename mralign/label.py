@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mralign.database import open_database
+from mralign.ending import chosen_run, leave, show_ending
 from mralign.endpoint import (
     BaseUrl,
+    Batch,
     Concurrency,
     ConfigFile,
     DryRun,
@@ -16,10 +18,16 @@ from mralign.endpoint import (
     MaxTokens,
     MaxUsd,
     Offline,
+    PollSeconds,
     PriceIn,
     PriceOut,
     Resume,
+    Wait,
+    Waiting,
+    answer_in_batches,
     chosen_roles,
+    in_batch,
+    paid_by,
     rehearsal,
     show_forecasts,
     spending_cap,
@@ -27,10 +35,9 @@ from mralign.endpoint import (
 )
 from mralign.terminal import say, show_table
 from store.engine import reading
-from store.items import count_items
+from store.errors import InvalidInput
 from store.labels import list_inventory
-from store.runs import get_latest_run, get_run
-from store.states import RunKind, RunStatus
+from store.states import RunKind
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -45,7 +52,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-PARTIAL_EXIT = 3
 LABELER = "labeler"  # as the items of a label run name their source
 
 
@@ -63,30 +69,40 @@ def run(
     max_tokens: MaxTokens = None,
     price_in: PriceIn = None,
     price_out: PriceOut = None,
+    batch: Batch = False,
+    wait: Wait = True,
+    poll_s: PollSeconds = 60.0,
 ) -> None:
     """Label every segment of every trace with thinking.
 
     Without an endpoint the offline labeler does it: sentence vectors, a lexicon of reasoning
     moves, discourse cues and the position in the trace. A run that was cut short goes on with
-    --resume. The exit code is 3 where a trace could not be labelled.
+    --resume. With --batch the requests go out as files, at the Batch API's price, and come back
+    within a day; `mralign batches` lists them. The exit code is 3 where a trace could not be
+    labelled.
     """
     engine = open_database()
     given = Given(config, base_url, concurrency, price_in, price_out)
     roles = chosen_roles(offline, given, {LABELER: {"model": model}}, LABELER)
+    if batch and roles is None:
+        raise InvalidInput("expected an endpoint beside --batch: set OPENAI_API_KEY or --base-url")
     cap = spending_cap(max_usd, max_tokens, roles)
     if dry_run:
-        rehearse(engine, roles, cap, limit, resume)
+        rehearse(engine, in_batch(roles) if batch else roles, cap, limit, resume)
         return
-    with watched("label", cap) as advance:
+    with watched("label", cap if roles else None) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, job)
+        elif batch:
+            finished = _run_batch(
+                engine, next(iter(roles.values())), cap, job, Waiting(wait, poll_s)
+            )
         else:
             finished = _run_model(engine, next(iter(roles.values())), cap, job)
-    _show_run(engine, finished)
+    show_ending(engine, finished, LABELER)
     show_labels(engine, finished.id, 10)
-    if finished.status == RunStatus.PARTIAL:
-        raise typer.Exit(PARTIAL_EXIT)
+    leave(finished)
 
 
 def rehearse(
@@ -132,8 +148,37 @@ def _run_model(
     with open_role(engine, role, cap) as door:
         labeler = endpoint_labeler(door.ask, role.at_once)
         return run_labeling(
-            engine, labeler, model=door.model, prompt_hash=labeler.prompt_hash, **job
-        )
+            engine, labeler, model=door.model, prompt_hash=labeler.prompt_hash,
+            prepare=paid_by(door), **job,
+        )  # fmt: skip
+
+
+def _run_batch(
+    engine: "sa.Engine",
+    role: "RoleSettings",
+    cap: "Budget",
+    job: dict[str, Any],
+    waiting: Waiting,
+) -> "Run":
+    from annotator.endpoint import endpoint_labeler
+    from annotator.run import rehearse_labeling, run_labeling
+    from gateway.door import open_role
+    from gateway.gathering import open_gathering
+
+    with open_role(engine, role, cap) as door, open_gathering(engine, cap) as gathering:
+        labeler = endpoint_labeler(gathering.join(door, role).ask)
+
+        def prepare(run: "Run") -> None:
+            paid_by(door)(run)
+            answer_in_batches(
+                gathering, run, lambda: rehearse_labeling(engine, labeler, resume=run.id),
+                waiting, job["on_progress"],
+            )  # fmt: skip
+
+        return run_labeling(
+            engine, labeler, model=door.model, prompt_hash=labeler.prompt_hash,
+            prepare=prepare, **job,
+        )  # fmt: skip
 
 
 @app.command()
@@ -145,25 +190,9 @@ def show(
 ) -> None:
     """Show the most frequent labels of a run."""
     engine = open_database()
-    with reading(engine) as session:
-        chosen = (
-            get_run(session, number, RunKind.LABEL)
-            if number is not None
-            else get_latest_run(session, RunKind.LABEL)
-        )
-    _show_run(engine, chosen)
+    chosen = chosen_run(engine, RunKind.LABEL, number)
+    show_ending(engine, chosen, LABELER)
     show_labels(engine, chosen.id, top)
-
-
-def _show_run(engine: "sa.Engine", run: "Run") -> None:
-    with reading(engine) as session:
-        counts = count_items(session, run.id, LABELER)
-    states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(counts.items()))
-    say(f"label run {run.id}, by {run.model}: {run.status.value}; traces: {states or 'none'}")
-    if run.tokens:
-        say(f"{run.tokens:,} tokens, {run.cost_usd:.4f} USD")
-    if run.status in (RunStatus.PARTIAL, RunStatus.FAILED, RunStatus.RUNNING):
-        say(f"`mralign label run --resume {run.id}` goes on with what is left.")
 
 
 def show_labels(engine: "sa.Engine", run_id: int, top: int) -> None:

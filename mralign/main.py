@@ -27,6 +27,7 @@ NOUNS = {
     "explain-weight": "Where a weight of an export comes from.",
     "evaluate": "Accuracy and misleading rate of a policy or of traces.",
     "models": "Which language models are asked, and who said so.",
+    "batches": "Requests that were sent as files, and how far they have come.",
     "runs": "What ran, with what parameters, and how it ended.",
     "people": "Add people, set their roles and passwords.",
     "serve": "Serve the pages.",

@@ -1,6 +1,7 @@
 """`mralign taxonomy`: draft, show, compare, approve and freeze the vocabulary."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
@@ -9,18 +10,24 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from mralign import review
 from mralign.database import open_database
+from mralign.migrating import import_, migrate
 from mralign.terminal import say, show_table
+from mralign.version_names import name_or_number
+from mralign.worth import worth
 from store.engine import reading, transaction
-from store.errors import NotFound
+from store.errors import InvalidInput, NotFound
 from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
 from store.tables import Person, TaxonomyVersion
 from store.taxonomies import find_frozen_version, get_version, list_versions
 from taxonomy import versions
+from taxonomy.change_notes import list_change_notes
+from taxonomy.codebook import write_csv, write_markdown
 from taxonomy.contents import VersionContent, count_instances
 from taxonomy.curation import get_review_state
-from taxonomy.skos import write_turtle
+from taxonomy.skos import BASE, write_json_ld, write_turtle
 
 app = typer.Typer(
     help="Draft, show, compare, approve and freeze the vocabulary.",
@@ -28,17 +35,26 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command()(review.queue)
+app.command()(review.recluster)
+app.command("worth")(worth)
+app.command("migrate")(migrate)
+app.command("import")(import_)
+
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays in the version's log.")]
 Step = Callable[..., TaxonomyVersion]
 
 
 class Format(StrEnum):
-    """How a version is shown."""
+    """How a version is shown: SKOS is Turtle, Markdown the codebook, CSV a label a line."""
 
     TEXT = "text"
     JSON = "json"
     SKOS = "skos"
+    JSON_LD = "json-ld"
+    MARKDOWN = "markdown"
+    CSV = "csv"
 
 
 @app.command()
@@ -51,8 +67,11 @@ def draft(
     cluster_run: Annotated[
         int | None, typer.Option(help="The cluster run; the parent's or the newest by default.")
     ] = None,
+    proposed: Annotated[
+        bool, typer.Option("--proposed", help="Start from what `cluster run --discover` proposed.")
+    ] = False,
 ) -> None:
-    """Make a draft: categories from a preset or a parent, labels from a cluster run."""
+    """Make a draft: categories from a preset, a parent or a proposal, labels from a cluster run."""
     with transaction(open_database()) as session:
         if cluster_run is None and parent is None:
             newest = find_latest_run(session, RunKind.CLUSTER)
@@ -61,8 +80,9 @@ def draft(
             session,
             name,
             preset=preset,
-            parent=_name_or_number(parent) if parent else None,
+            parent=name_or_number(parent) if parent else None,
             cluster_run_id=cluster_run,
+            proposed=proposed,
         )
         state = get_review_state(session, version.id)
     source = f"cluster run {version.cluster_run_id}" if version.cluster_run_id else "no labels"
@@ -98,17 +118,36 @@ def show(
         str | None, typer.Argument(help="The version; by default the frozen or the newest one.")
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    base_uri: Annotated[
+        str, typer.Option(help="What the URIs of SKOS begin with, such as https://example.org/.")
+    ] = BASE,
 ) -> None:
-    """Show a version's categories and where its labels go."""
+    """Show a version's categories and where its labels go, as text or for other programs.
+
+    Categories keep their URIs from version to version.
+    """
     with reading(open_database()) as session:
         version = _find(session, name)
         content = versions.get_content(session, version)
-    if format_ == Format.SKOS:
-        typer.echo(write_turtle(content), nl=False)
-    elif format_ == Format.JSON:
-        typer.echo(json.dumps(_document(version, content), indent=2, ensure_ascii=True))
-    else:
-        _show_text(version, content)
+        notes = list_change_notes(session, version)
+    match format_:
+        case Format.TEXT:
+            _show_text(version, content)
+        case Format.JSON:
+            typer.echo(json.dumps(_document(version, content), indent=2, ensure_ascii=True))
+        case Format.CSV:
+            typer.echo(write_csv(content), nl=False)
+        case Format.MARKDOWN:
+            typer.echo(write_markdown(content, notes, version.content_hash), nl=False)
+        case Format.SKOS | Format.JSON_LD:
+            write = write_turtle if format_ == Format.SKOS else write_json_ld
+            typer.echo(write(content, notes, _checked_base(base_uri)), nl=False)
+
+
+def _checked_base(base_uri: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[!#$&-;=?-\[\]_a-z~]*", base_uri):
+        raise InvalidInput(f"expected the beginning of a URI, got {base_uri[:100]!r}")
+    return base_uri
 
 
 def _document(version: TaxonomyVersion, content: VersionContent) -> dict[str, object]:
@@ -150,7 +189,7 @@ def diff(
 ) -> None:
     """Show what changes from one version to another."""
     with reading(open_database()) as session:
-        found = versions.diff(session, _name_or_number(before), _name_or_number(after))
+        found = versions.diff(session, name_or_number(before), name_or_number(after))
     rows = [
         (entry.key, entry.change or "–", entry.instances_before, entry.instances_after)
         for entry in found.categories
@@ -200,7 +239,7 @@ def _take(name: str, reason: str, step: Step, approving: bool = False) -> None:
     """Take a step of a version's life in the name of the command line."""
     nobody: Person | None = None  # audited as the command line
     with transaction(open_database()) as session:
-        version = get_version(session, _name_or_number(name))
+        version = get_version(session, name_or_number(name))
         steps = [*(_missing(version) if approving else ()), step]
         for each in steps:
             version = each(session, version.id, person=nobody, reason=reason)
@@ -215,14 +254,9 @@ def _missing(version: TaxonomyVersion) -> tuple[Step, ...]:
     return (versions.approve,) if version.status == VersionStatus.IN_REVIEW else ()
 
 
-def _name_or_number(name: str) -> str | int:
-    short = len(name) < 10  # no row has a longer number
-    return int(name) if short and name.isascii() and name.isdigit() else name
-
-
 def _find(session: Session, name: str | None) -> TaxonomyVersion:
     if name is not None:
-        return get_version(session, _name_or_number(name))
+        return get_version(session, name_or_number(name))
     found = find_frozen_version(session) or next(iter(list_versions(session)), None)
     if found is None:
         raise NotFound("expected a taxonomy version, found none; run `mralign taxonomy draft NAME`")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mralign import sampling
 from mralign.database import open_database
 from mralign.funnel import show_funnel
 from mralign.terminal import progress, say, show_table
@@ -19,31 +20,50 @@ app = typer.Typer(
     help="Import traces and set their polarity.", no_args_is_help=True, add_completion=False
 )
 
+app.command()(sampling.sample)
+app.command()(sampling.funnel)
+
 SHOWN_BAD_LINES = 20
 
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(help="JSONL files, plain or gz.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="JSONL or JSON (plain or gz), parquet, dataset folders.")
+    ],
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="auto; or jsonl, parquet, dataset; or traces, chat, lm-eval.",
+        ),
+    ] = "auto",
     field: Annotated[
         list[str] | None,
         typer.Option(help="FIELD=NAME: the file's name for a field, such as question=prompt."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="FIELD=VALUE: what the records leave unsaid, such as model=M."),
     ] = None,
     thinking_mode: Annotated[
         str | None, typer.Option(help="on or off, for files that do not say it.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Take only the traces of this model.")] = None,
 ) -> None:
-    """Import traces, a JSON object a line.
+    """Import traces: a record a line, an element of a JSON array, or a row of a table.
 
     Fields: id, question, gold_answers, thinking, answer, model, thinking_mode (on or off);
-    `response` with <think>…</think> stands for thinking and answer. A bad line is reported
-    with its number and left out, and the exit code is then 3; a trace that is there already
-    adds nothing.
+    `response` with <think>…</think> stands for thinking and answer. Chat logs (messages, with
+    reasoning_content or <think>) and samples of lm-eval are known by their fields, parquet files
+    and folders of the datasets library by what is in them. A bad line is reported with its
+    number and left out, and the exit code is then 3; a trace that is there already adds nothing.
     """
     from annotator.intake import ImportOptions, import_file
 
-    options = ImportOptions(_mapping(field or []), thinking_mode, model)
+    options = ImportOptions(
+        _mapping(field or []), thinking_mode, model, format_, _mapping(set_ or [])
+    )
     engine = open_database()
     bad = 0
     for path in files:
@@ -103,6 +123,7 @@ def candidates(
         str | None,
         typer.Option(help="A policy's folder or name; its tokenizer counts the tokens."),
     ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Judged draws that a question must have.")] = 1,
     drops: Annotated[
         Path | None, typer.Option(help="Write every dropped trace with its reason, as JSONL.")
     ] = None,
@@ -113,7 +134,7 @@ def candidates(
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE
-    funnel = select_candidates(open_database(), tokenizer).funnel
+    funnel = select_candidates(open_database(), tokenizer, draws).funnel
     show_funnel(funnel)
     say(f"tokens counted by {tokenizer.name}")
     if drops is not None:

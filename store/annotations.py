@@ -26,12 +26,13 @@ def add_steps(
     source: str,
     steps: Sequence[StepRow],
     category_ids: dict[str, int],
+    person_id: int | None = None,
 ) -> None:
     """Put the steps of a trace by a source in the place of those that were there."""
     remove_steps(session, run_id, trace_id, source)
     rows = [
         AnnotatedStep(run_id=run_id, trace_id=trace_id, source=source, first_segment=step.first,
-                      end_segment=step.end, rule=step.rule)
+                      end_segment=step.end, rule=step.rule, person_id=person_id)
         for step in steps
     ]  # fmt: skip
     session.add_all(rows)
@@ -96,6 +97,18 @@ def list_sources(session: Session, run_id: int) -> list[str]:
     """The sources that annotated in a run, by name."""
     query = select(AnnotatedStep.source).where(AnnotatedStep.run_id == run_id).distinct()
     return sorted(session.exec(query))
+
+
+def list_source_runs(session: Session, source: str) -> list[int]:
+    """The runs in which a source annotated, the newest first."""
+    query = select(AnnotatedStep.run_id).where(AnnotatedStep.source == source).distinct()
+    return sorted(session.exec(query), reverse=True)
+
+
+def list_every_source(session: Session) -> list[tuple[int, str]]:
+    """Every run with annotated steps and its sources, the newest run first."""
+    query = select(AnnotatedStep.run_id, AnnotatedStep.source).distinct()
+    return sorted(session.exec(query), key=lambda row: (-row[0], row[1]))
 
 
 def count_categories(session: Session, run_id: int, source: str) -> dict[str, int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store.states import ItemStatus, ThinkingMode
 from store.tables import Question, RunItem, Segment, Trace
@@ -45,14 +45,24 @@ def list_thinking(session: Session, limit: int | None = None) -> list[int]:
 
 def put_item(session: Session, run_id: int, trace_id: int, source: str, **fields: Any) -> None:
     """Say what became of a trace, in the place of what was said before."""
-    session.execute(
-        sa.delete(RunItem).where(
-            col(RunItem.run_id) == run_id,
-            col(RunItem.trace_id) == trace_id,
-            col(RunItem.source) == source,
-        )
+    put_items(session, run_id, source, [{"trace_id": trace_id, **fields}])
+
+
+def put_items(session: Session, run_id: int, source: str, items: Sequence[dict[str, Any]]) -> None:
+    """Say what became of some traces; each item has its trace_id, its status, and what it has.
+
+    Plain statements: an item is written and not looked at again, so that the unit of work, which
+    costs more than they do, has nothing to track.
+    """
+    table = SQLModel.metadata.tables[str(RunItem.__tablename__)]
+    same = (table.c.run_id == run_id, table.c.source == source)
+    connection = session.connection()
+    connection.execute(
+        sa.delete(table).where(*same, table.c.trace_id.in_([item["trace_id"] for item in items]))
     )
-    session.add(RunItem(run_id=run_id, trace_id=trace_id, source=source, **fields))
+    empty = {"confidence": None, "request_hash": None, "detail": None}
+    rows = [{"run_id": run_id, "source": source, **empty, **item} for item in items]
+    connection.execute(sa.insert(table), rows)
 
 
 def load_traces(session: Session, trace_ids: Sequence[int]) -> list[TraceRow]:
@@ -66,3 +76,10 @@ def load_traces(session: Session, trace_ids: Sequence[int]) -> list[TraceRow]:
     for segment in session.exec(segments.order_by(col(Segment.trace_id), col(Segment.position))):
         pieces.setdefault(segment.trace_id, []).append(segment)
     return [(trace, question, pieces.get(trace.id, [])) for trace, question in rows]
+
+
+def list_segment_ids(session: Session, trace_ids: Sequence[int]) -> dict[tuple[int, int], int]:
+    """The numbers of these traces' segments, by trace and position."""
+    columns = (Segment.trace_id, Segment.position, Segment.id)
+    rows = session.exec(select(*columns).where(col(Segment.trace_id).in_(trace_ids)))
+    return {(trace_id, position): number for trace_id, position, number in rows}

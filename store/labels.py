@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store.errors import InvalidInput
 from store.tables import LabelInstance, OpenLabel, Segment
@@ -71,7 +71,7 @@ def _ids(session: Session, keys: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _insert_new(session: Session, table: type[Any], unique: list[str]) -> Any:
+def _insert_new(session: Session, table: Any, unique: list[str]) -> Any:
     """An insert that leaves a row alone which is there already, on either store."""
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -86,7 +86,9 @@ def add_instances(session: Session, rows: Iterable[dict[str, Any]]) -> None:
     listed = list(rows)
     if listed:
         unique = ["run_id", "segment_id", "open_label_id"]
-        session.execute(_insert_new(session, LabelInstance, unique), listed)
+        table = SQLModel.metadata.tables[str(LabelInstance.__tablename__)]
+        # A plain statement: an instance is written and not looked at again.
+        session.connection().execute(_insert_new(session, table, unique), listed)
 
 
 def list_inventory(session: Session, run_id: int) -> list[InventoryRow]:

@@ -3,19 +3,21 @@
 import hashlib
 import secrets
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store import audit
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
+from store.people_tables import PersonSetting, SignIn
 from store.states import Role
-from store.tables import Person, SignIn
+from store.tables import Person
 
 if TYPE_CHECKING:
     from pwdlib import PasswordHash
@@ -23,17 +25,27 @@ if TYPE_CHECKING:
 MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 1_000
 MAX_NAME_CHARACTERS = 100
+NO_PASSWORD = "!"  # instead of a hash: somebody who has not chosen a password yet
 SIGN_IN_LASTS = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person behind a cookie, and the token that this session's forms carry."""
+    """The person behind a cookie, and the token that this session's forms carry.
+
+    A program has no session: its token is empty.
+    """
 
     person_id: int
     name: str
     role: Role
     csrf_token: str
+    keys: Mapping[str, str] = field(default_factory=dict)  # those that the person changed
+
+    @property
+    def id(self) -> int:
+        """The person's number, under the name that their row gives it."""
+        return self.person_id
 
 
 @cache
@@ -72,8 +84,11 @@ def hash_password(password: str) -> str:
 def check_password(password: str, password_hash: str | None) -> bool:
     """Whether the password fits; without a hash it takes as long and is False.
 
-    A name that nobody has must not be told from a wrong password by the time it takes.
+    A name that nobody has, and somebody who has not chosen a password yet, must not be told from
+    a wrong password by the time it takes.
     """
+    if password_hash is not None and password_hash.startswith(NO_PASSWORD):
+        password_hash = None
     if len(password) > MAX_PASSWORD_CHARACTERS:
         return False
     fits = _hasher().verify(password, password_hash or _nobodys_hash())
@@ -136,9 +151,22 @@ def list_people(session: Session) -> list[Person]:
     return list(session.exec(select(Person).order_by(col(Person.name))))
 
 
+def lesser_role(a: Role, b: Role) -> Role:
+    """The role that may do less: annotator, then researcher, then curator."""
+    order = list(Role)
+    return order[min(order.index(a), order.index(b))]
+
+
 def set_role(session: Session, name: str, role: Role, *, by: Person | None = None) -> Person:
-    """Give a person another role; it holds from their next request on."""
+    """Give a person another role; it holds from their next request on.
+
+    Raises:
+        NotFound: nobody has the name.
+        InvalidInput: there would be no curator any more.
+    """
     person = get_person(session, name)
+    if role != Role.CURATOR:
+        _require_other_curator(session, person)
     audit.record(session, by, "set role", person.name, before=person.role.value, after=role.value)
     person.role = role
     session.add(person)
@@ -157,9 +185,28 @@ def reset_password(
     return person
 
 
+def _require_other_curator(session: Session, person: Person) -> None:
+    """Nobody could give the role back through the pages."""
+    if person.role != Role.CURATOR or not person.active:
+        return
+    query = select(Person).where(col(Person.role) == Role.CURATOR, col(Person.active))
+    others = [other for other in session.exec(query) if other.id != person.id]
+    if not others:
+        raise InvalidInput(
+            f"expected another active curator besides {person.name}; give somebody the role first"
+        )
+
+
 def set_active(session: Session, name: str, active: bool, *, by: Person | None = None) -> Person:
-    """Let a person sign in, or shut them out at once; what they did stays."""
+    """Let a person sign in, or shut them out at once; what they did stays.
+
+    Raises:
+        NotFound: nobody has the name.
+        InvalidInput: there would be no curator any more.
+    """
     person = get_person(session, name)
+    if not active:
+        _require_other_curator(session, person)
     person.active = active
     session.add(person)
     if not active:
@@ -168,15 +215,16 @@ def set_active(session: Session, name: str, active: bool, *, by: Person | None =
     return person
 
 
-def begin_sign_in(session: Session, person: Person) -> str:
+def begin_sign_in(session: Session, person: Person, client: str | None = None) -> str:
     """Open a session in a browser and return its token, which is kept nowhere else."""
     token, now = secrets.token_urlsafe(32), utc_now()
     session.exec(sa.delete(SignIn).where(col(SignIn.expires_at) <= now))
     session.add(
         SignIn(
-            token_hash=_token_hash(token),
+            token_hash=hash_token(token),
             person_id=person.id,
             csrf_token=secrets.token_urlsafe(32),
+            client=client[:200] if client else None,
             created_at=now,
             expires_at=now + SIGN_IN_LASTS,
         )
@@ -185,24 +233,74 @@ def begin_sign_in(session: Session, person: Person) -> str:
     return token
 
 
-def find_sign_in(session: Session, token: str) -> SignedIn | None:
+def find_sign_in(session: Session | sa.Connection, token: str) -> SignedIn | None:
     """Who holds this token, unless it expired, was ended, or its person is shut out."""
-    query = (
-        sa.select(Person.id, Person.name, Person.role, SignIn.csrf_token)  # type: ignore[call-overload]
-        .join(SignIn, col(SignIn.person_id) == col(Person.id))
+    held = {"token_hash": hash_token(token), "now": utc_now()}
+    row = session.execute(_holder(), held).first()
+    if row is None:
+        return None
+    person_id, name, role, csrf_token, keys = row
+    return SignedIn(person_id, name, role, csrf_token, keys or {})
+
+
+@cache
+def _holder() -> sa.Select[Any]:
+    """Every request asks this, so that the statement is made once."""
+    tables = SQLModel.metadata.tables
+    person, sign_in = tables["person"], tables["sign_in"]
+    settings = tables["person_setting"]
+    columns = (person.c.id, person.c.name, person.c.role, sign_in.c.csrf_token, settings.c["keys"])
+    return (
+        sa.select(*columns)
+        .join(sign_in, sign_in.c.person_id == person.c.id)
+        .outerjoin(settings, settings.c.person_id == person.c.id)
         .where(
-            col(SignIn.token_hash) == _token_hash(token),
-            col(SignIn.expires_at) > utc_now(),
-            col(Person.active),
+            sign_in.c.token_hash == sa.bindparam("token_hash"),
+            sign_in.c.expires_at > sa.bindparam("now"),
+            person.c.active,
         )
     )
-    row = session.execute(query).first()
-    return None if row is None else SignedIn(*row)
 
 
 def end_sign_in(session: Session, token: str) -> None:
     """Forget one session; its cookie is worth nothing from now on."""
-    session.exec(sa.delete(SignIn).where(col(SignIn.token_hash) == _token_hash(token)))
+    session.exec(sa.delete(SignIn).where(col(SignIn.token_hash) == hash_token(token)))
+
+
+def list_sign_ins(session: Session, person_id: int | None = None) -> list[tuple[SignIn, str]]:
+    """The open sessions, of one person or of all, with the person's name; the newest first."""
+    query = (
+        select(SignIn, Person.name)
+        .join(Person, col(Person.id) == col(SignIn.person_id))
+        .where(col(SignIn.expires_at) > utc_now())
+        .order_by(col(SignIn.created_at).desc())
+    )
+    if person_id is not None:
+        query = query.where(col(SignIn.person_id) == person_id)
+    return [(row, name) for row, name in session.exec(query)]
+
+
+def revoke_sign_in(
+    session: Session, token_hash: str, *, by: Person, person_id: int | None = None
+) -> None:
+    """End a session from outside it; with `person_id`, only one of that person.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.get(SignIn, token_hash)
+    if row is None or person_id not in (None, row.person_id):
+        raise NotFound("expected an open session, found none; it may have ended")
+    owner = session.get(Person, row.person_id)
+    session.delete(row)
+    audit.record(session, by, "revoke session", owner.name if owner else "")
+
+
+def set_keys(session: Session, person: audit.Actor, keys: Mapping[str, str]) -> None:
+    """Remember which keys a person changed."""
+    row = session.get(PersonSetting, person.id) or PersonSetting(person_id=person.id)
+    row.keys = dict(keys)
+    session.add(row)
 
 
 def end_sign_ins(session: Session, person_id: int) -> None:
@@ -210,5 +308,6 @@ def end_sign_ins(session: Session, person_id: int) -> None:
     session.exec(sa.delete(SignIn).where(col(SignIn.person_id) == person_id))
 
 
-def _token_hash(token: str) -> str:
+def hash_token(token: str) -> str:
+    """What is kept of a token: it tells whether one fits, and is worth nothing by itself."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

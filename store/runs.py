@@ -7,13 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
-from store.engine import transaction
+from store.engine import reading, transaction
 from store.errors import NotFound
 from store.metadata import utc_now
 from store.states import RunKind, RunStatus
 from store.tables import Run
+
+_ENDED = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
+PEOPLE = "people"  # the model of a run whose labels were given elsewhere
 
 
 @cache
@@ -44,6 +47,23 @@ def finish_run(
     session.add(run)
 
 
+_RUN = SQLModel.metadata.tables[str(Run.__tablename__)]
+_ADD_SPEND = (
+    sa.update(_RUN)
+    .where(_RUN.c.id == sa.bindparam("run"))
+    .values(
+        tokens=_RUN.c.tokens + sa.bindparam("more_tokens"),
+        cost_usd=_RUN.c.cost_usd + sa.bindparam("more_usd"),
+    )
+)
+
+
+def add_spend(session: Session, run_id: int, tokens: int, cost_usd: float) -> None:
+    """Add what replies cost to the run that pays, in the transaction that keeps the replies."""
+    values = {"run": run_id, "more_tokens": tokens, "more_usd": cost_usd}
+    session.connection().execute(_ADD_SPEND, values)
+
+
 @contextmanager
 def failing_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
     """Mark the run as failed, with the reason, if the block raises."""
@@ -70,10 +90,21 @@ def get_run(session: Session, run_id: int, kind: RunKind | None = None) -> Run:
 
 
 def find_latest_run(session: Session, kind: RunKind) -> Run | None:
-    """The newest run of a kind that ended with results, whole or partial."""
-    done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
-    query = select(Run).where(col(Run.kind) == kind, col(Run.status).in_(done))
+    """The newest run of a kind that ended with results, whole or partial.
+
+    Labels that were given elsewhere are asked for by name: they have no consensus to build on.
+    """
+    query = select(Run).where(col(Run.kind) == kind, col(Run.status).in_(_ENDED))
+    query = query.where(col(Run.model).is_distinct_from(PEOPLE))
     return session.exec(query.order_by(col(Run.id).desc()).limit(1)).first()
+
+
+def find_run_of_input(engine: sa.Engine, kind: RunKind, input_hash: str) -> Run | None:
+    """The newest run of a kind over this input that ended with results."""
+    with reading(engine) as session:
+        query = select(Run).where(col(Run.kind) == kind, col(Run.input_hash) == input_hash)
+        query = query.where(col(Run.status).in_(_ENDED)).order_by(col(Run.id).desc())
+        return session.exec(query.limit(1)).first()
 
 
 def get_latest_run(session: Session, kind: RunKind) -> Run:
@@ -94,6 +125,7 @@ _COMMAND = {
     RunKind.LABEL: "run `mralign label run` first",
     RunKind.CLUSTER: "run `mralign cluster run` first",
     RunKind.ANNOTATE: "run `mralign annotate run` first",
+    RunKind.DISTILL: "run `mralign annotate distill FOLDER` first",
     RunKind.EXPORT: "run `mralign export` first",
     RunKind.TRAIN: "run `mralign export --train --policy POLICY` first",
     RunKind.EVALUATE: "run `mralign evaluate` first",

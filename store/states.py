@@ -25,6 +25,7 @@ class RunKind(StrEnum):
     LABEL = "label"
     CLUSTER = "cluster"
     ANNOTATE = "annotate"
+    DISTILL = "distill"
     EXPORT = "export"
     TRAIN = "train"
     EVALUATE = "evaluate"
@@ -45,6 +46,15 @@ class ItemStatus(StrEnum):
     DONE = "done"
     INVALID = "invalid"
     FAILED = "failed"
+
+
+class BatchStatus(StrEnum):
+    """How far a batch of requests has come; each step is committed before the next one is taken."""
+
+    PREPARED = "prepared"  # its requests are written down
+    UPLOADED = "uploaded"  # the server has the file
+    SUBMITTED = "submitted"  # the server has the order
+    CLOSED = "closed"  # whatever came of it is kept
 
 
 class VersionStatus(StrEnum):

@@ -1,4 +1,8 @@
-"""Every table, in reading order: traces, labels, clusters, vocabulary, training, people.
+"""The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
+
+Those of a review by several people, of how people come in and of what an evaluation judged stand
+in `store.review_tables`, `store.people_tables` and `store.evaluation_tables`; importing this
+registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -9,8 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+import store.evaluation_tables
+import store.people_tables
+import store.review_tables  # noqa: F401  they register themselves
+from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
-    NAMING_CONVENTION,
     enum_column,
     json_column,
     time_column,
@@ -25,8 +32,6 @@ from store.states import (
     ThinkingMode,
     VersionStatus,
 )
-
-SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 
 class Question(SQLModel, table=True):
@@ -187,10 +192,48 @@ class Cluster(SQLModel, table=True):
     cohesion: float  # mean cosine of the members to their centre
     proposed_category: str | None = Field(default=None, max_length=100)
     proposal_similarity: float | None = None
+    centre: bytes | None = None  # the direction of its members' mean: float16 little-endian
+
+
+class Folding(SQLModel, table=True):
+    """What a cluster run learned of its inventory: modifiers, spelling, how rare letters are."""
+
+    __tablename__ = "folding"
+    id: int = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="run.id", unique=True)
+    rules: dict[str, Any] = Field(sa_column=json_column())
+    rarity: bytes  # float32 little-endian
+
+
+class Phrase(SQLModel, table=True):
+    """What folded labels say, as a unit vector: float16 little-endian."""
+
+    __tablename__ = "phrase"
+    id: int = Field(default=None, primary_key=True)
+    folding_id: int = Field(foreign_key="folding.id", index=True)
+    moves: list[str] = Field(sa_column=json_column())
+    vector: bytes
+
+
+class ClusterDescription(SQLModel, table=True):
+    """What is said of a cluster beside its name and definition, and who said it."""
+
+    __tablename__ = "cluster_description"
+    cluster_id: int = Field(primary_key=True, foreign_key="cluster.id")
+    named_by: str = Field(max_length=200)  # "offline", or the model
+    scope_note: str = ""
+    examples: list[str] = Field(default_factory=list, sa_column=json_column())
+    proposals: list[str] = Field(default_factory=list, sa_column=json_column())  # other names
+    sibling_id: int | None = Field(default=None, foreign_key="cluster.id")  # the nearest other one
+    difference: str = ""  # what sets the cluster apart from its sibling
 
 
 class ClusterMembership(SQLModel, table=True):
-    """Where a cluster run put a label; no cluster is noise; x and y place it on the map."""
+    """Where a cluster run put a label; no cluster is noise; x and y place it on the map.
+
+    `shares` say how likely it belongs to each category that the run knew, and to none: float16
+    little-endian, in the order of the run's parameter `categories`, noise last.
+    """
 
     __tablename__ = "cluster_membership"
     __table_args__ = (sa.UniqueConstraint("run_id", "open_label_id"),)
@@ -204,6 +247,8 @@ class ClusterMembership(SQLModel, table=True):
     instances: int
     x: float
     y: float
+    phrase_id: int | None = Field(default=None, foreign_key="phrase.id")
+    shares: bytes | None = None
 
 
 class TaxonomyVersion(SQLModel, table=True):
@@ -241,6 +286,9 @@ class Category(SQLModel, table=True):
     definition: str
     scope_note: str = ""
     examples: list[str] = Field(default_factory=list, sa_column=json_column())
+    counter_examples: list[str] | None = Field(
+        default=None, sa_column=sa.Column(sa.JSON(none_as_null=True), nullable=True)
+    )
 
 
 class Mapping(SQLModel, table=True):
@@ -252,7 +300,8 @@ class Mapping(SQLModel, table=True):
     version_id: int = Field(foreign_key="taxonomy_version.id")
     open_label_id: int = Field(foreign_key="open_label.id", index=True)
     category_id: int | None = Field(default=None, foreign_key="category.id", index=True)
-    origin: str = Field(max_length=32)  # "reviewed", "cluster", "nearest" or "noise"
+    # "reviewed", "spread", "guided", "cluster" or "nearest", else "noise" or "unassigned"
+    origin: str = Field(max_length=32)
     distance: float | None = None
 
 
@@ -347,35 +396,3 @@ class Person(SQLModel, table=True):
     password_hash: str
     active: bool = True
     created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-
-
-class SignIn(SQLModel, table=True):
-    """A session in a browser; the cookie holds the token, the row its sha256."""
-
-    __tablename__ = "sign_in"
-    token_hash: str = Field(primary_key=True, max_length=64)
-    person_id: int = Field(foreign_key="person.id", index=True)
-    csrf_token: str = Field(max_length=64)
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
-    expires_at: datetime = Field(sa_column=time_column(index=True))
-
-
-class AuditEntry(SQLModel, table=True):
-    """Who did what to what, append-only."""
-
-    __tablename__ = "audit_entry"
-    id: int = Field(default=None, primary_key=True)
-    person_id: int | None = Field(default=None, foreign_key="person.id", index=True)
-    actor: str = Field(max_length=100)  # the person's name, or "command line"
-    action: str = Field(max_length=100)
-    subject: str = Field(max_length=300)
-    detail: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    created_at: datetime = Field(default_factory=utc_now, sa_column=time_column(index=True))
-
-
-class ProjectFact(SQLModel, table=True):
-    """A fact about the database as a whole, such as that it is a demo."""
-
-    __tablename__ = "project_fact"
-    key: str = Field(primary_key=True, max_length=100)
-    value: str

@@ -9,7 +9,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 from taxonomy.vocabulary import DEFAULT_PRESET
 
 PRESET_LABELS = {DEFAULT_PRESET: "mr_align_15_labels.json"}

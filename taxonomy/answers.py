@@ -1,6 +1,6 @@
 """Reviews that spread: what people said of some labels, and what follows for all the others."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Self
 
 import numpy as np
@@ -13,6 +13,8 @@ LENGTH = 0.25  # in cosine distance: how far an answer reaches
 SLIPS = 0.1  # variance of an answer about what is true of its neighbourhood
 ERROR_RATE = 0.05  # share of answers taken to be wrong before anything is known of them
 KEPT_ROWS = 4096  # up to here all similarities are kept: 64 MiB
+KEPT_COLUMNS = 1024  # of a larger inventory: 400 KB each at 100,000 rows
+SPEAKERS = 600  # answered rows that others hear: what follows takes time by their square
 TINY = 1e-9  # prevents 0 / 0
 
 Rows = NDArray[np.int64]
@@ -21,7 +23,10 @@ Rows = NDArray[np.int64]
 def similarity(vectors: Vectors, others: Vectors) -> NDArray[np.float32]:
     """exp((cosine − 1) / 0.25) of unit vectors. Shapes: (n, d), (m, d) to (n, m)."""
     cosines = vectors @ others.T
-    return np.asarray(np.exp((cosines - 1.0) / np.float32(LENGTH)), dtype=np.float32)
+    cosines -= np.float32(1.0)  # in place: of all pairs a copy is tens of MB
+    cosines /= np.float32(LENGTH)
+    found: NDArray[np.float32] = np.exp(cosines, out=cosines)
+    return found
 
 
 def as_shares(guess: Guess) -> Probabilities:
@@ -54,6 +59,41 @@ class Learned:
     trust: Probabilities
 
 
+class Likeness:
+    """How like rows are to each other, computed once: all pairs, or of many rows some columns."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.vectors = vectors
+        self._columns: dict[int, NDArray[np.float32]] = {}
+        self._whole: NDArray[np.float32] | None = None
+
+    def between(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
+        """Shapes: (n,), (m,) to (n, m)."""
+        if len(self.vectors) > KEPT_ROWS:
+            return similarity(self.vectors[rows], self.vectors[others])
+        if self._whole is None:
+            self._whole = similarity(self.vectors, self.vectors)
+        if len(rows) == len(others) == len(self.vectors):
+            return self._whole
+        return self._whole[np.ix_(rows, others)]
+
+    def reach(self, rows: Rows) -> NDArray[np.float32]:
+        """Every row's likeness to some of them. Shapes: (m,) to (n, m)."""
+        everything = np.arange(len(self.vectors))
+        if len(everything) <= KEPT_ROWS:
+            self.between(everything, everything)
+            return np.asarray(self._whole)[:, rows]
+        if len(self._columns) + len(rows) > KEPT_COLUMNS:
+            self._columns = {}
+        return np.stack([self._column(row) for row in rows.tolist()], axis=1)
+
+    def _column(self, row: int) -> NDArray[np.float32]:
+        """By itself: in a product with others its last digits would depend on which those are."""
+        if row not in self._columns:
+            self._columns[row] = similarity(self.vectors, self.vectors[[row]])[:, 0]
+        return self._columns[row]
+
+
 @dataclass
 class Answers:
     """Answers on rows of an inventory, and the guess they change.
@@ -67,8 +107,12 @@ class Answers:
     before: Probabilities
     error_rate: float = ERROR_RATE
     given: dict[int, list[int]] = field(default_factory=dict)
-    _columns: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    _whole: NDArray[np.float32] | None = None
+    likeness: Likeness = field(init=False, repr=False)
+    shared: InitVar[Likeness | None] = None
+
+    def __post_init__(self, shared: Likeness | None) -> None:
+        """Take the likeness that others have computed of the same rows."""
+        self.likeness = shared or Likeness(self.vectors)
 
     @classmethod
     def start(cls, inventory: Inventory, guess: Guess, error_rate: float = ERROR_RATE) -> Self:
@@ -106,8 +150,8 @@ class Answers:
         trust = np.ones(len(self.before))
         if not self.given:
             return Learned(as_guess(self.before), np.ones(len(self.before)), trust)
-        rows = np.array(sorted(self.given), dtype=np.int64)
-        reach = np.stack([self._column(row) for row in rows.tolist()], axis=1)
+        rows = self.speakers()
+        reach = self.likeness.reach(rows)
         slips = np.diag(SLIPS / self._counts(rows))
         inverse = np.asarray(np.linalg.inv(reach[rows] + slips), dtype=np.float64)
         told = self._doubted(rows, inverse)
@@ -116,20 +160,23 @@ class Answers:
         settled = np.einsum("ij,ij->i", reach @ inverse.astype(np.float32), reach)
         return Learned(as_guess(shares, len(rows)), np.clip(1.0 - settled, 0.0, 1.0), trust)
 
-    def similar(self, rows: Rows, others: Rows) -> NDArray[np.float32]:
-        """How like rows are to others; all kept up to 4,096 rows. Shapes: (n,), (m,) to (n, m)."""
-        if len(self.vectors) > KEPT_ROWS:
-            return similarity(self.vectors[rows], self.vectors[others])
-        if self._whole is None:
-            self._whole = similarity(self.vectors, self.vectors)
-        if len(rows) == len(others) == len(self.vectors):
-            return self._whole
-        return self._whole[np.ix_(rows, others)]
+    def speakers(self) -> Rows:
+        """The answered rows that others hear: all, or of many 600.
 
-    def _column(self, row: int) -> NDArray[np.float32]:
-        if row not in self._columns:
-            self._columns[row] = self.similar(np.arange(len(self.vectors)), np.array([row]))[:, 0]
-        return self._columns[row]
+        Half of those are what surprises most, the other half evenly spaced, so that what agrees
+        with the guess is heard too. Identity: the order of the answers does not matter.
+        """
+        rows = np.array(sorted(self.given), dtype=np.int64)
+        if len(rows) <= SPEAKERS:
+            return rows
+        expected = self.before[rows]
+        known = [float(expected[n, self.given[row]].min()) for n, row in enumerate(rows.tolist())]
+        order = np.argsort(known, kind="stable")
+        half = SPEAKERS // 2
+        rest = np.sort(order[half:])
+        chosen = rest[np.linspace(0, len(rest) - 1, half).astype(np.int64)]
+        heard: Rows = rows[np.sort(np.concatenate([order[:half], chosen]))]
+        return heard
 
     def _counts(self, rows: Rows) -> NDArray[np.float64]:
         return np.array([len(self.given[row]) for row in rows.tolist()], dtype=np.float64)

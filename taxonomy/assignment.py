@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from taxonomy.clustering import Numbers
 from taxonomy.embedding import Vectors, centre
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 # Beyond this cosine distance a label is not said to belong to the nearest cluster: measured,
 # labels past it fall into the wrong category three times in four, and most noise lies there.

@@ -4,7 +4,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from taxonomy.descent import Descent, describe_descent, follow, trace_descent
 from taxonomy.replay import CategoryText
 
 
@@ -47,12 +49,18 @@ class MovedLabel:
 
 @dataclass(frozen=True)
 class CategoryChange:
-    """A category that is added, retired or edited, with its instances before and after."""
+    """A category that is not what it was, with its instances before and after.
+
+    `kind` is added, retired, merged, split, renamed, edited, or moved where only labels did;
+    `partners` are the categories that it came from or went to.
+    """
 
     key: str
-    change: str  # added, retired, or the names of the texts that differ
+    change: str  # the kind in words with its partners, or the names of the texts that differ
     instances_before: int
     instances_after: int
+    kind: str = "moved"
+    partners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +78,11 @@ class VersionDiff:
 def hash_content(content: VersionContent) -> str:
     """The sha256 of the canonical JSON of categories, mapping and the parent's hash.
 
-    Identity: names of versions, instance counts and distances do not enter.
+    Identity: names of versions, instance counts and distances do not enter; nor do counter-examples
+    where there are none, so that a hash from before they were kept still holds.
     """
     document = {
-        "categories": [asdict(category) for category in content.categories],
+        "categories": [describe_category(category) for category in content.categories],
         "mapping": [
             [label.key, label.category, label.origin]
             for label in sorted(content.labels, key=lambda label: label.key)
@@ -82,6 +91,14 @@ def hash_content(content: VersionContent) -> str:
     }
     canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def describe_category(category: CategoryText) -> dict[str, Any]:
+    """The texts of a category as they are hashed: without counter-examples where there are none."""
+    texts = asdict(category)
+    if not category.counter_examples:
+        del texts["counter_examples"]
+    return texts
 
 
 def compare(before: VersionContent, after: VersionContent) -> VersionDiff:
@@ -107,19 +124,32 @@ def _category_changes(before: VersionContent, after: VersionContent) -> list[Cat
     old = {category.key: category for category in before.categories}
     new = {category.key: category for category in after.categories}
     was, now = count_instances(before), count_instances(after)
+    flows = follow(before.labels, after.labels)
+    descents = trace_descent(before.categories, after.categories, flows)
     changes = []
     for key in [*new, *(key for key in old if key not in new)]:
-        change = _describe_change(old.get(key), new.get(key))
-        if change or was.get(key, 0) != now.get(key, 0):
-            changes.append(CategoryChange(key, change, was.get(key, 0), now.get(key, 0)))
+        kind, text = _describe_change(old.get(key), new.get(key), descents.get(key))
+        if text or was.get(key, 0) != now.get(key, 0):
+            partners = descents[key].partners if key in descents else ()
+            counts = was.get(key, 0), now.get(key, 0)
+            changes.append(CategoryChange(key, text, *counts, kind, partners))
     return changes
 
 
-def _describe_change(old: CategoryText | None, new: CategoryText | None) -> str:
+def _describe_change(
+    old: CategoryText | None, new: CategoryText | None, descent: Descent | None
+) -> tuple[str, str]:
+    """The kind of a change, and in words what it is; nothing where only labels moved."""
+    if descent is not None and (old is None or new is None):
+        return descent.kind, describe_descent(descent, arriving=old is None)
     if old is None or new is None:
-        return "added" if old is None else "retired"
+        return "moved", ""
     before, after = asdict(old), asdict(new)
-    return ", ".join(name.replace("_", " ") for name in before if before[name] != after[name])
+    texts = [name.replace("_", " ") for name in before if before[name] != after[name]]
+    if descent is not None:
+        others = [name for name in texts if name != "name"]
+        return "renamed", ", ".join([f"renamed from {old.name}", *others])
+    return ("edited" if texts else "moved"), ", ".join(texts)
 
 
 def count_instances(content: VersionContent) -> Mapping[str | None, int]:

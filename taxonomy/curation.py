@@ -4,17 +4,19 @@ Decisions are written down with the keys of the labels that they are about, so t
 another clustering. A version made from a parent goes on from the parent's decisions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
-from store.taxonomies import get_version
+from store.tables import ReviewEvent, TaxonomyVersion
+from store.taxonomies import get_head
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
@@ -32,8 +34,9 @@ from taxonomy.decisions import (
     clean_optional,
 )
 from taxonomy.payloads import Board, describe
-from taxonomy.replay import Event
-from taxonomy.standing import Standing, stand
+from taxonomy.prospects import LabelQuestion, Prospects
+from taxonomy.standing import Standing, follow, stand
+from taxonomy.state import Event
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
 from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
 
@@ -41,6 +44,7 @@ __all__ = [
     "AddCategory",
     "Assign",
     "CategoryView",
+    "Checked",
     "Decision",
     "EditCategory",
     "Group",
@@ -53,6 +57,7 @@ __all__ = [
     "RetireCategory",
     "ReviewState",
     "Split",
+    "check",
     "decide",
     "get_review_state",
     "undo",
@@ -63,8 +68,9 @@ __all__ = [
 class ReviewState:
     """A version as its events in force leave it.
 
-    `undoable` are the decisions in force and
-    `redoable` the undos in force, newest first.
+    `undoable` are the decisions in force and `redoable` the undos in force, newest first.
+    `spread_revision` says which decisions the categories of all other labels follow; `prospects`
+    what comes next and what that is worth, None where the cluster run kept no guesses.
     """
 
     version_id: int
@@ -75,6 +81,8 @@ class ReviewState:
     views: Views
     undoable: tuple[Event, ...]
     redoable: tuple[Event, ...]
+    spread_revision: int
+    prospects: Prospects | None
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -96,15 +104,32 @@ class ReviewState:
         """How much a person has decided."""
         return self.views.progress
 
+    @property
+    def gains(self) -> Mapping[str, float] | None:
+        """What deciding each group is expected to put right, by anchor."""
+        return self.prospects.gains if self.prospects else None
 
-def get_review_state(session: Session, version_id: int) -> ReviewState:
+    @property
+    def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
+        """Single labels to ask about, those of most expected gain first."""
+        asked = self.prospects.questions if self.prospects else ()
+        return [(self.views.labels[question.key], question) for question in asked]
+
+
+def get_review_state(session: Session, version_id: int, *, exact: bool = True) -> ReviewState:
     """The state of a version.
+
+    Without `exact`, what follows from the newest decisions for other labels may be left for
+    later; it is worked out on another thread.
 
     Raises:
         NotFound: there is no such version.
     """
-    version = get_version(session, version_id)
+    version = get_head(session, version_id)
     standing = stand(session, version)
+    shown = standing.show(exact=exact)
+    if shown.spread.revision != version.revision:
+        follow(session, version)
     newest = standing.in_force[::-1]
     return ReviewState(
         version_id=version.id,
@@ -112,9 +137,11 @@ def get_review_state(session: Session, version_id: int) -> ReviewState:
         status=version.status,
         revision=version.revision,
         cluster_run_id=version.cluster_run_id,
-        views=standing.views,
+        views=shown.views,
         undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
         redoable=tuple(event for event in newest if event.kind == "undo"),
+        spread_revision=shown.spread.revision,
+        prospects=shown.spread.prospects,
     )
 
 
@@ -123,7 +150,7 @@ def decide(
     version_id: int,
     decision: Decision,
     *,
-    person: Person | None,
+    person: Actor | None,
     seen_revision: int | None,
     reason: str | None = None,
 ) -> ReviewEvent:
@@ -135,7 +162,29 @@ def decide(
         FrozenVersion: the version is frozen, or was.
         InvalidInput: the decision breaks a rule, or the version is approved.
     """
-    version = _open_version(session, version_id)
+    checked = check(session, version_id, decision, seen_revision=seen_revision)
+    return _write(session, checked.version, checked.kind, checked.payload, person, reason)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A decision that may be taken, and the version, locked, that it is about."""
+
+    version: TaxonomyVersion
+    standing: Standing
+    kind: str
+    payload: dict[str, Any]
+
+
+def check(
+    session: Session, version_id: int, decision: Decision, *, seen_revision: int | None
+) -> Checked:
+    """Lock the version, and see whether the decision may be taken on it as it stands.
+
+    Raises:
+        NotFound, Conflict, FrozenVersion, InvalidInput: as `decide` does.
+    """
+    version = open_version(session, version_id)
     standing = stand(session, version)
     late = seen_revision is not None and seen_revision != version.revision
     try:
@@ -145,14 +194,14 @@ def decide(
     except DecisionError as error:
         raise _late(version) if late else InvalidInput(str(error)) from error
     _require_no_clash(version, standing, seen_revision, kind, payload)
-    return _write(session, version, kind, payload, person, reason)
+    return Checked(version, standing, kind, payload)
 
 
 def undo(
     session: Session,
     version_id: int,
     *,
-    person: Person | None,
+    person: Actor | None,
     event_id: int | None = None,
     seen_revision: int | None,
     reason: str | None = None,
@@ -166,7 +215,7 @@ def undo(
         InvalidInput: the event is undone already, tells of the version's life, or made a category
             that a later decision in force uses.
     """
-    version = _open_version(session, version_id)
+    version = open_version(session, version_id)
     standing = stand(session, version)
     if event_id is None:  # which one is the newest is what the person saw
         _require_seen(version, seen_revision)
@@ -214,7 +263,13 @@ def _require_no_clash(
         raise _late(version)
 
 
-def _open_version(session: Session, version_id: int) -> TaxonomyVersion:
+def open_version(session: Session, version_id: int) -> TaxonomyVersion:
+    """A version that takes decisions, held until the transaction ends.
+
+    Raises:
+        NotFound: there is no such version.
+        FrozenVersion: it is frozen, or was. InvalidInput: it is approved.
+    """
     version = lock_version(session, version_id)
     if version.status == VersionStatus.APPROVED:
         raise InvalidInput(
@@ -229,21 +284,24 @@ def _write(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None,
+    person: Actor | None,
     reason: str | None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:
-    why = None
-    if reason is not None and reason.strip():
-        why = _checked(reason)
+    why = check_reason(reason)
     event = append_event(session, version, kind, payload, person, why, undoes_id)
     detail = {"event": event.id, "revision": event.revision, "undoes": undoes_id}
     audit.record(session, person, f"review.{kind}", f"taxonomy {version.name}", **detail)
     return event
 
 
-def _checked(reason: str) -> str:
+def check_reason(reason: str | None) -> str | None:
+    """The reason on one line, None where none is given.
+
+    Raises:
+        InvalidInput: it is too long, or holds control characters.
+    """
     try:
-        return clean_optional(reason, "a reason")
+        return clean_optional(reason or "", "a reason") or None
     except DecisionError as error:
         raise InvalidInput(str(error)) from error

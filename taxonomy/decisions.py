@@ -69,6 +69,7 @@ class AddCategory:
     definition: str
     scope_note: str = ""
     examples: tuple[str, ...] = ()
+    counter_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ class EditCategory:
     definition: str | None = None
     scope_note: str | None = None
     examples: tuple[str, ...] | None = None
+    counter_examples: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from taxonomy.anchors import KnownLabels
 from taxonomy.assignment import Places, Proposal, cluster_centres, place, propose
 from taxonomy.clustering import Method, Numbers, Weights, cluster, number_by_size
 from taxonomy.embedding import Embed, Vectors, embed_texts
-from taxonomy.guidance import category_shares
-from taxonomy.inventory import InventoryLabel, default_min_count, label_text
+from taxonomy.guidance import Guidance, guide
+from taxonomy.inventory import PAPER_MIN_COUNT, InventoryLabel, default_min_count, label_text
 from taxonomy.naming import ClusterName, name_clusters
 from taxonomy.reduction import MAP_DIMENSIONS, Points, reduce
-from taxonomy.replay import CategoryText
-from taxonomy.stability import adjusted_rand_index
+from taxonomy.stability import adjusted_rand_index, silhouette
+from taxonomy.state import CategoryText
 
 Stage = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to cluster; without a count the inventory's size decides."""
+    """How to cluster; without a count it is the paper's for OPTICS, else the inventory decides."""
 
     method: Method = Method.HDBSCAN
     seed: int = 0
@@ -38,8 +38,11 @@ class Discovery:
     points: Points
     names: list[ClusterName]
     cohesions: list[float]
+    centres: Vectors
     proposals: list[Proposal]
     min_count: int
+    guidance: Guidance
+    silhouette: float | None = None
 
 
 def discover(
@@ -50,9 +53,10 @@ def discover(
     on_stage: Stage = lambda stage: None,
     known: KnownLabels | None = None,
 ) -> Discovery:
-    """Embed, cluster, number by falling instances, name, and propose categories.
+    """Embed, cluster, number by falling instances, name, and place every label in a category.
 
-    `known` are labels that speak for a category beside its own name and definition.
+    `known` are labels that speak for a category beside its own name and definition. Without any
+    category a tree of them is proposed.
 
     Identity: the same labels, vectors and settings give the same result.
     Raises: ValueError where there is no label.
@@ -62,13 +66,14 @@ def discover(
     on_stage("embedding")
     vectors = embed_texts([label_text(label) for label in labels], embed)
     on_stage("clustering")
-    least = default_min_count(labels) if settings.min_count is None else settings.min_count
+    least = _least_count(labels, settings)
     numbers, strengths = _cluster_frequent(labels, vectors, least, settings)
     on_stage("naming")
     centres = cluster_centres(vectors, numbers)
     places = place(vectors, numbers, centres)
     on_stage("proposing")
-    proposals = _proposals(labels, numbers, categories, known or KnownLabels(), embed)
+    guidance = guide(labels, categories, known or KnownLabels(), embed)
+    proposals = propose(guidance.by_label, numbers, guidance.categories)
     on_stage("mapping")
     return Discovery(
         numbers=numbers,
@@ -77,21 +82,18 @@ def discover(
         points=reduce(vectors, MAP_DIMENSIONS, settings.seed),
         names=name_clusters(labels, vectors, numbers, centres),
         cohesions=[float(1 - places.distances[numbers == n].mean()) for n in range(len(centres))],
+        centres=centres,
         proposals=proposals,
         min_count=least,
+        guidance=guidance,
+        silhouette=silhouette(vectors, numbers),
     )
 
 
-def _proposals(
-    labels: Sequence[InventoryLabel],
-    numbers: Numbers,
-    categories: Sequence[CategoryText],
-    known: KnownLabels,
-    embed: Embed,
-) -> list[Proposal]:
-    if not categories:
-        return []
-    return propose(category_shares(labels, categories, known, embed), numbers, categories)
+def _least_count(labels: Sequence[InventoryLabel], settings: Settings) -> int:
+    if settings.min_count is not None:
+        return settings.min_count
+    return PAPER_MIN_COUNT if settings.method == Method.OPTICS else default_min_count(labels)
 
 
 def _cluster_frequent(

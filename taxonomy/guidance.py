@@ -1,29 +1,51 @@
-"""How much each label belongs to each category of a preset, by guided spreading."""
+"""Where every label starts: its shares of the categories that are given, or of proposed ones."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from taxonomy.anchors import KnownLabels, build_anchors
+from taxonomy.answers import as_shares
 from taxonomy.embedding import Embed
-from taxonomy.inventory import InventoryLabel
-from taxonomy.replay import CategoryText
-from taxonomy.spreading import Probabilities, fold_inventory, guess
+from taxonomy.inventory import InventoryLabel, gloss_of
+from taxonomy.proposing import propose_categories
+from taxonomy.spreading import Inventory, Probabilities, fold_inventory, guess
+from taxonomy.state import CategoryText
 
 
-def category_shares(
+@dataclass(frozen=True)
+class Guidance:
+    """Folded labels, and the shares of each row: of the categories, and of noise as the last.
+
+    `origin` is guided where the categories were given, cluster where they were proposed.
+    """
+
+    inventory: Inventory
+    categories: tuple[CategoryText, ...]
+    shares: Probabilities
+    origin: str
+
+    @property
+    def by_label(self) -> Probabilities:
+        """Shapes: (labels, categories); what is missing to 1 is likely noise."""
+        placed: Probabilities = self.shares[self.inventory.row_of, :-1]
+        return placed
+
+
+def guide(
     labels: Sequence[InventoryLabel],
     categories: Sequence[CategoryText],
     known: KnownLabels,
     embed: Embed,
-) -> Probabilities:
-    """The share of each label that goes to each category; what is missing to 1 is likely noise.
+) -> Guidance:
+    """Fold the labels, each with its labeler's own definition as its gloss, and place them.
 
-    Shapes: (n labels, categories), each row in [0, 1] and summing to at most 1.
+    With categories, what speaks for them is spread; without any, a tree of them is proposed.
     Identity: deterministic.
     """
-    inventory = fold_inventory(
-        [label.text for label in labels], embed, [label.definition for label in labels]
-    )
-    found = guess(inventory, build_anchors(categories, known), embed)
-    shares = found.probabilities * (1.0 - found.noise)[:, None]
-    placed: Probabilities = shares[inventory.row_of]
-    return placed
+    glosses = [gloss_of(label) for label in labels]
+    inventory = fold_inventory([label.text for label in labels], embed, glosses)
+    if not categories:
+        proposed, shares = propose_categories(labels, inventory)
+        return Guidance(inventory, proposed, shares, "cluster")
+    shares = as_shares(guess(inventory, build_anchors(categories, known), embed))
+    return Guidance(inventory, tuple(categories), shares, "guided")

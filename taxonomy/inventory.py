@@ -31,7 +31,13 @@ def default_min_count(labels: Sequence[InventoryLabel]) -> int:
     return 1 if len(counts) <= MOST_CLUSTERED else counts[MOST_CLUSTERED] + 1
 
 
-def label_text(label: InventoryLabel) -> str:
-    """What is embedded: the label, and its definition's first clause as a gloss."""
+def gloss_of(label: InventoryLabel) -> str:
+    """The first clause of the definition that the labeler gave; nothing where it gave none."""
     gloss = re.split(r"[.;\n]", label.definition or "", maxsplit=1)[0].strip()
-    return f"{label.text}: {gloss[:GLOSS_LIMIT]}" if gloss else label.text
+    return gloss[:GLOSS_LIMIT]
+
+
+def label_text(label: InventoryLabel) -> str:
+    """What is embedded to be clustered: the label, and its gloss."""
+    gloss = gloss_of(label)
+    return f"{label.text}: {gloss}" if gloss else label.text

@@ -4,26 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from taxonomy import decisions as told
 from taxonomy.decisions import (
     REMARKS,
     TEXT_LIMIT,
-    AddCategory,
-    Assign,
     Decision,
     DecisionError,
-    EditCategory,
-    MarkNoise,
-    Merge,
-    Remark,
-    Rename,
-    RetireCategory,
-    Split,
     UnknownNameError,
     clean_key,
     clean_line,
     clean_optional,
 )
-from taxonomy.replay import State
+from taxonomy.state import State
 
 Payload = dict[str, Any]
 
@@ -81,35 +73,35 @@ def describe(decision: Decision, board: Board) -> tuple[str, Payload]:
         UnknownNameError: it names a group, a label or a category that is not there.
     """
     match decision:
-        case Rename():
+        case told.Rename():
             return "rename", _rename(decision, board)
-        case Merge():
+        case told.Merge():
             return "merge", _merge(decision, board)
-        case Split():
+        case told.Split():
             return "split", _split(decision, board)
-        case Assign():
+        case told.Assign():
             return "assign", _assign(decision, board)
-        case MarkNoise():
+        case told.MarkNoise():
             return "mark_noise", {"labels": board.labels(decision.label_ids)}
-        case Remark():
+        case told.Remark():
             return decision.kind, _remark(decision, board)
         case _:
             return _describe_category(decision, board)
 
 
 def _describe_category(
-    decision: AddCategory | EditCategory | RetireCategory, board: Board
+    decision: told.AddCategory | told.EditCategory | told.RetireCategory, board: Board
 ) -> tuple[str, Payload]:
     match decision:
-        case AddCategory():
+        case told.AddCategory():
             return "add_category", _add_category(decision, board)
-        case EditCategory():
+        case told.EditCategory():
             return "edit_category", _edit_category(decision, board)
-        case RetireCategory():
+        case told.RetireCategory():
             return "retire_category", _retire_category(decision, board)
 
 
-def _rename(decision: Rename, board: Board) -> Payload:
+def _rename(decision: told.Rename, board: Board) -> Payload:
     definition = decision.definition
     return {
         "labels": board.group(decision.anchor),
@@ -118,7 +110,7 @@ def _rename(decision: Rename, board: Board) -> Payload:
     }
 
 
-def _merge(decision: Merge, board: Board) -> Payload:
+def _merge(decision: told.Merge, board: Board) -> Payload:
     anchors = list(dict.fromkeys(decision.anchors))
     if len(anchors) < 2:
         raise DecisionError(f"expected two groups or more to merge, got {len(anchors)}")
@@ -130,7 +122,7 @@ def _merge(decision: Merge, board: Board) -> Payload:
     }
 
 
-def _split(decision: Split, board: Board) -> Payload:
+def _split(decision: told.Split, board: Board) -> Payload:
     members = set(board.group(decision.anchor))
     keys = board.labels(decision.label_ids)
     strangers = [key for key in keys if key not in members]
@@ -141,7 +133,7 @@ def _split(decision: Split, board: Board) -> Payload:
     return {"labels": keys, "name": clean_line(decision.name, "a name")}
 
 
-def _assign(decision: Assign, board: Board) -> Payload:
+def _assign(decision: told.Assign, board: Board) -> Payload:
     if (decision.anchor is None) == (not decision.label_ids):
         raise DecisionError("expected either a group or labels to assign")
     if decision.anchor is not None:
@@ -152,7 +144,7 @@ def _assign(decision: Assign, board: Board) -> Payload:
     return {"labels": keys, "category": None if category is None else board.category(category)}
 
 
-def _remark(decision: Remark, board: Board) -> Payload:
+def _remark(decision: told.Remark, board: Board) -> Payload:
     if decision.kind not in REMARKS:
         raise DecisionError(f"expected flag, skip or comment, got {decision.kind[:20]!r}")
     text = clean_optional(decision.text, f"a {decision.kind}")
@@ -161,13 +153,13 @@ def _remark(decision: Remark, board: Board) -> Payload:
     return {"labels": board.group(decision.anchor), "text": text}
 
 
-def _add_category(decision: AddCategory, board: Board) -> Payload:
+def _add_category(decision: told.AddCategory, board: Board) -> Payload:
     if decision.key in board.state.categories:
         raise DecisionError(f"expected a new key, but there is a category {decision.key!r}")
     return {"key": clean_key(decision.key), **_texts(asdict(decision))}
 
 
-def _edit_category(decision: EditCategory, board: Board) -> Payload:
+def _edit_category(decision: told.EditCategory, board: Board) -> Payload:
     texts = {name: text for name, text in asdict(decision).items() if text is not None}
     if len(texts) == 1:
         raise DecisionError("expected a text to change, got none")
@@ -183,12 +175,13 @@ def _texts(texts: Mapping[str, Any]) -> Payload:
         checked["definition"] = clean_line(texts["definition"], "a definition", TEXT_LIMIT)
     if "scope_note" in texts:
         checked["scope_note"] = clean_optional(texts["scope_note"], "a scope note")
-    if "examples" in texts:
-        checked["examples"] = [clean_line(text, "an example") for text in texts["examples"]]
+    for name in ("examples", "counter_examples"):
+        if name in texts:
+            checked[name] = [clean_line(text, "an example") for text in texts[name]]
     return checked
 
 
-def _retire_category(decision: RetireCategory, board: Board) -> Payload:
+def _retire_category(decision: told.RetireCategory, board: Board) -> Payload:
     key, into = board.category(decision.key), decision.into
     if into == key:
         raise DecisionError("expected another category to take the labels, got the retired one")

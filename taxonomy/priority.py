@@ -1,17 +1,16 @@
 """What to look at next, and why: the groups that are most in doubt, by what hangs on them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from taxonomy.views import Group
 
-Doubt = Callable[[Group], float]
-LOOSE, WEAK = 0.6, 0.5
+LOOSE, WEAK, UNSURE = 0.6, 0.5, 0.5
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A group that waits for a decision; `weight` is its doubt times its instances."""
+    """A group that waits for a decision; `weight` is what a decision is expected to gain."""
 
     group: Group
     doubt: float
@@ -20,30 +19,35 @@ class Waiting:
 
 
 def doubt_of(group: Group) -> float:
-    """1 - cohesion x probability, between 0 and 1.
+    """How likely the categories of its labels are wrong, between 0 and 1, over instances."""
+    return group.doubt
 
-    Units: cohesion is a mean cosine, probability the clustering's mean strength of membership.
+
+def line_up(groups: Iterable[Group], gains: Mapping[str, float] | None = None) -> list[Waiting]:
+    """The groups that nobody decided or flagged: the heaviest first, skipped ones last.
+
+    `gains` are what deciding a group is expected to put right, by its anchor; without them its
+    doubt times its instances stands in.
     """
-    return 1.0 - min(max(group.cohesion * group.probability, 0.0), 1.0)
-
-
-def line_up(groups: Iterable[Group], doubt: Doubt = doubt_of) -> list[Waiting]:
-    """The groups that nobody decided or flagged: the heaviest first, skipped ones last."""
     open_ones = (group for group in groups if not group.reviewed and not group.flag)
-    waiting = [_waiting(group, doubt(group)) for group in open_ones]
+    waiting = [_waiting(group, gains) for group in open_ones]
     return sorted(waiting, key=lambda one: (one.group.skip, -one.weight, one.group.anchor))
 
 
-def _waiting(group: Group, doubt: float) -> Waiting:
-    return Waiting(group, doubt, doubt * group.instances, _reason(group))
+def _waiting(group: Group, gains: Mapping[str, float] | None) -> Waiting:
+    doubt = doubt_of(group)
+    weight = doubt * group.instances if gains is None else gains.get(group.anchor, 0.0)
+    return Waiting(group, doubt, weight, _reason(group))
 
 
 def _reason(group: Group) -> str:
     """Why in words: what is wrong with it, else that much hangs on it."""
     if group.skip:
-        return "somebody skipped it"
+        return "you skipped it"
     if group.category is None:
         return "the machine found no category for it"
+    if group.doubt > UNSURE:
+        return "the machine is unsure of its labels"
     if group.cohesion < LOOSE:
         return "its labels differ in meaning"
     if group.probability < WEAK:
@@ -72,19 +76,17 @@ class Lane:
         return tuple(group for group in self.groups if group.reviewed)
 
 
-def lay_lanes(
-    groups: Iterable[Group], categories: Iterable[str], doubt: Doubt = doubt_of
-) -> list[Lane]:
+def lay_lanes(groups: Iterable[Group], categories: Iterable[str]) -> list[Lane]:
     """A lane a category: those with open groups first, the most doubtful of them first."""
     held: dict[str | None, list[Group]] = {key: [] for key in (None, *categories)}
     for group in groups:
         held[group.category].append(group)
-    lanes = [_lane(key, members, doubt) for key, members in held.items() if key or members]
+    lanes = [_lane(key, members) for key, members in held.items() if key or members]
     return sorted(lanes, key=lambda lane: (not lane.open, -lane.doubt))
 
 
-def _lane(category: str | None, groups: list[Group], doubt: Doubt) -> Lane:
-    order = sorted(groups, key=lambda group: (group.reviewed, not group.flag, -doubt(group)))
+def _lane(category: str | None, groups: list[Group]) -> Lane:
+    order = sorted(groups, key=lambda group: (group.reviewed, not group.flag, -doubt_of(group)))
     instances = sum(group.instances for group in groups)
     counted = [group for group in order if not group.reviewed] or order
     weight = sum(group.instances for group in counted) or 1
@@ -93,5 +95,5 @@ def _lane(category: str | None, groups: list[Group], doubt: Doubt) -> Lane:
         tuple(order),
         instances,
         sum(group.cohesion * group.instances for group in groups) / (instances or 1),
-        sum(doubt(group) * group.instances for group in counted) / weight,
+        sum(doubt_of(group) * group.instances for group in counted) / weight,
     )

@@ -1,130 +1,34 @@
 """The state of a review: what the events in force give on a base clustering, and nothing else."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from taxonomy.state import (
+    Base,
+    BaseGroup,
+    BaseLabel,
+    CategoryText,
+    Event,
+    GroupState,
+    Marks,
+    State,
+    active_events,
+    start,
+)
 
-@dataclass(frozen=True)
-class BaseGroup:
-    """A cluster before any decision."""
-
-    anchor: str
-    name: str
-    definition: str
-    proposed_category: str | None
-
-
-@dataclass(frozen=True)
-class BaseLabel:
-    """A label before any decision; no anchor is noise."""
-
-    key: str
-    anchor: str | None
-    origin: str  # cluster, nearest or noise
-    instances: int = 1
-
-
-@dataclass(frozen=True)
-class Base:
-    """A clustering before any decision."""
-
-    groups: tuple[BaseGroup, ...] = ()
-    labels: tuple[BaseLabel, ...] = ()
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event of the log; `undoes` is the id of an earlier one."""
-
-    id: int
-    kind: str
-    payload: Mapping[str, Any]
-    undoes: int | None = None
-
-
-@dataclass(frozen=True)
-class CategoryText:
-    """What a category is called and what it means."""
-
-    key: str
-    name: str
-    macro_strategy: str
-    definition: str
-    scope_note: str = ""
-    examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GroupState:
-    """A group as the decisions left it; unreviewed labels take the category that it leans to."""
-
-    name: str
-    definition: str
-    proposed_category: str | None
-    lean: str | None
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What people remarked on a label without deciding: events by number, 0 for none."""
-
-    flag: int = 0
-    skip: int = 0
-    comments: tuple[int, ...] = ()
-
-
-@dataclass
-class State:
-    """Every label stands in one group or in none; a decided category outweighs its group's."""
-
-    groups: dict[str, GroupState] = field(default_factory=dict)
-    anchors: dict[str, str | None] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
-    instances: dict[str, int] = field(default_factory=dict)
-    decided: dict[str, str | None] = field(default_factory=dict)
-    categories: dict[str, CategoryText] = field(default_factory=dict)
-    retired: dict[str, str | None] = field(default_factory=dict)
-    marks: dict[str, Marks] = field(default_factory=dict)
-
-    def copy(self) -> "State":
-        """The same state, to be changed by itself; what it holds is never changed in place."""
-        return State(
-            dict(self.groups),
-            dict(self.anchors),
-            self.origins,
-            self.instances,
-            dict(self.decided),
-            dict(self.categories),
-            dict(self.retired),
-            dict(self.marks),
-        )
-
-    def category(self, key: str) -> str | None:
-        """The category of a label, None where it has none."""
-        anchor = self.anchors[key]
-        lean = self.groups[anchor].lean if anchor is not None else None
-        category = self.decided.get(key, lean)
-        return category if category in self.categories else None
-
-    def origin(self, key: str) -> str:
-        """Where a label's category comes from: reviewed, cluster, nearest or noise."""
-        if key in self.decided:
-            return "reviewed"
-        if self.anchors[key] is None:
-            return "noise"
-        return self.origins[key] if self.origins[key] != "noise" else "cluster"
-
-    def outcome(self, key: str) -> str:
-        """The origin for a label with a category; noise or unassigned for one without."""
-        if self.category(key) is not None:
-            return self.origin(key)
-        return "noise" if self.anchors[key] is None else "unassigned"
-
-    def members(self, anchor: str) -> list[str]:
-        """The labels of a group, in the order of the base."""
-        return [key for key, place in self.anchors.items() if place == anchor]
+__all__ = [
+    "Base",
+    "BaseGroup",
+    "BaseLabel",
+    "CategoryText",
+    "Event",
+    "State",
+    "active_events",
+    "apply",
+    "replay",
+    "start",
+]
 
 
 def replay(base: Base, events: Sequence[Event]) -> State:
@@ -147,34 +51,6 @@ def apply(state: State, event: Event) -> None:
         _RULES[event.kind](state, event)
 
 
-def active_events(events: Iterable[Event]) -> list[Event]:
-    """The events that no undo in force takes back; undos themselves included."""
-    undone: set[int] = set()
-    active = []
-    for event in sorted(events, key=lambda event: event.id, reverse=True):
-        if event.id in undone:
-            continue
-        active.append(event)
-        if event.undoes is not None:
-            undone.add(event.undoes)
-    return active[::-1]
-
-
-def start(base: Base) -> State:
-    """The state before any event."""
-    return State(
-        groups={
-            group.anchor: GroupState(
-                group.name, group.definition, group.proposed_category, group.proposed_category
-            )
-            for group in base.groups
-        },
-        anchors={label.key: label.anchor for label in base.labels},
-        origins={label.key: label.origin for label in base.labels},
-        instances={label.key: label.instances for label in base.labels},
-    )
-
-
 def _known(state: State, event: Event, name: str = "labels") -> list[str]:
     return [key for key in event.payload[name] if key in state.anchors]
 
@@ -194,7 +70,7 @@ def _holder(state: State, keys: Sequence[str]) -> str | None:
 
 def _set_categories(state: State, event: Event) -> None:
     for entry in event.payload["categories"]:
-        category = CategoryText(**{**entry, "examples": tuple(entry.get("examples", ()))})
+        category = CategoryText.read(entry)
         state.categories[category.key] = category
 
 
@@ -231,30 +107,20 @@ def _split(state: State, event: Event) -> None:
 
 
 def _assign(state: State, event: Event) -> None:
-    keys, category = _known(state, event), _in_use(state, event.payload["category"])
+    keys, category = _known(state, event), state.heir(event.payload["category"])
     for key in keys:
-        state.decided[key] = category
+        state.decide(key, category, state.anchors[key])
         _settle(state, key)
     named = Counter(state.anchors[key] for key in set(keys))
     sizes = Counter(state.anchors.values())
     for anchor, count in named.items():
         if anchor is not None and 2 * count > sizes[anchor]:
-            state.groups[anchor] = replace(state.groups[anchor], lean=category)
-
-
-def _in_use(state: State, category: str | None) -> str | None:
-    """The category itself, or the one that its labels went into when it was retired."""
-    seen: set[str] = set()
-    while category is not None and category not in state.categories and category not in seen:
-        seen.add(category)
-        category = state.retired.get(category, category)
-    return category
+            state.groups[anchor] = replace(state.groups[anchor], lean=category, settled=True)
 
 
 def _mark_noise(state: State, event: Event) -> None:
     for key in _known(state, event):
-        state.anchors[key] = None
-        state.decided.pop(key, None)
+        state.decide(key, None, None)
         _settle(state, key)
 
 
@@ -285,8 +151,7 @@ def _edit_category(state: State, event: Event) -> None:
     if category is None:
         return
     given = {name: value for name, value in event.payload.items() if value is not None}
-    if "examples" in given:
-        given["examples"] = tuple(given["examples"])
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     state.categories[category.key] = replace(category, **given)
 
 

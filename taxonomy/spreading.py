@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxonomy.anchors import BACKGROUND, Anchors
+from taxonomy.blas import one_thread
 from taxonomy.embedding import Embed, Vectors
 from taxonomy.folding import Folder, Moves, learn_folder
 from taxonomy.graph import Neighbours, find_neighbours, weigh
@@ -156,10 +157,9 @@ def classify(
         found[:, distinct[0]] = 1.0
         return found
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     model = LogisticRegression(C=REGULARISATION, max_iter=1000, class_weight="balanced")
-    with threadpool_limits(1):  # hundreds of tiny products: threads only wait for each other
+    with one_thread():  # hundreds of tiny products: threads only wait for each other
         model.fit(spoken, owners)
     found[:, model.classes_] = model.predict_proba(vectors)
     return found

@@ -2,67 +2,106 @@
 
 A finished clustering never changes and a log only grows, so that what was read once stays true;
 which revision a version is at is asked of the database every time. Only what is committed is kept.
+
+A decision is committed when its event is; what follows from it for all other labels is a revision
+derived from the events, which says how many of them it follows.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from store.engine import is_writing
 from store.reviews import list_events_after
-from store.runs import get_run
-from store.states import RunStatus
-from store.tables import Cluster, ClusterMembership, OpenLabel, TaxonomyVersion
-from store.taxonomies import get_version, list_clusters
-from taxonomy.assignment import NEAREST_LIMIT
-from taxonomy.replay import Base, BaseGroup, BaseLabel, Event, State, active_events
+from store.states import VersionStatus
+from store.tables import TaxonomyVersion
+from store.taxonomies import VersionHead, get_version, list_mappings
+from taxonomy.beliefs import Belief, believe
+from taxonomy.clusterings import Clustering, read_clustering
+from taxonomy.prospects import Prospects, look_round
+from taxonomy.state import Event, State, active_events
 from taxonomy.timeline import Timeline
-from taxonomy.views import PlacedLabel, Views, view
+from taxonomy.views import NO_BELIEFS, ByKey, Views, view
 
+AnyVersion = TaxonomyVersion | VersionHead
 VERSIONS_KEPT = 4
 REVISIONS_KEPT = 3
 
 
-@dataclass(frozen=True)
-class Clustering:
-    """The labels of a version before any decision; `keys` has them by number."""
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """What follows from the decisions up to a revision; nothing where the run kept no guesses."""
 
-    base: Base
-    placed: Mapping[str, PlacedLabel]
-    keys: Mapping[int, str]
-    finished: bool = True
+    revision: int
+    by_key: ByKey = field(default_factory=lambda: NO_BELIEFS)
+    prospects: Prospects | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A state as reviewers see it, with a spread that may follow fewer decisions."""
+
+    spread: Spread
+    views: Views
 
 
 @dataclass(eq=False)
 class Standing:
-    """A version at one revision; `in_force` are its own events that nobody took back."""
+    """A version at one revision; `in_force` are its own events that nobody took back.
+
+    `written` is what a frozen version's rows say of its labels, which stays whatever happens.
+    """
 
     revision: int
     clustering: Clustering
     timeline: Timeline
     own: tuple[Event, ...] = ()
     in_force: tuple[Event, ...] = ()
-    _views: Views | None = None
-    _before: Views | None = field(default=None, repr=False)
+    written: ByKey | None = None
+    _shown: Shown | None = None
+    _earlier: Shown | None = field(default=None, repr=False)
 
     @property
     def state(self) -> State:
         """What the events in force give; to be read only."""
         return self.timeline.state
 
-    @property
-    def views(self) -> Views:
-        """The state as reviewers see it, made when it is first asked for."""
-        if self._views is None:
-            self._views = view(self.state, self.clustering.placed, self._before)
-            self._before = None
-        return self._views
+    def show(self, *, exact: bool = True) -> Shown:
+        """The state with what follows from it; without `exact` what follows may be older.
+
+        Threads that ask at the same time may all make it; it is the same.
+        """
+        shown = self._shown
+        if shown is None or (exact and shown.spread.revision != self.revision):
+            before = shown or self._earlier
+            late = before is not None and not exact and bool(before.spread.by_key)
+            spread = before.spread if before is not None and late else self._spread()
+            views = view(
+                self.state,
+                self.clustering.placed,
+                before.views if before is not None else None,
+                spread.by_key,
+            )
+            self._shown = shown = Shown(spread, views)
+            self._earlier = None
+        return shown
+
+    def _spread(self) -> Spread:
+        starting = self.clustering.starting
+        if starting is None or not self.state.categories:
+            return Spread(self.revision)
+        if self.written is not None:
+            return Spread(self.revision, self.written)
+        beliefs = believe(starting, self.state)
+        prospects = look_round(starting, self.state, beliefs)
+        return Spread(self.revision, beliefs.by_key, prospects)
 
     def advanced(self, events: list[Event], revision: int) -> "Standing":
         """After further events of its own."""
@@ -77,17 +116,17 @@ class Standing:
             self.timeline.extended(events),
             own,
             in_force,
-            None,
-            self._views or self._before,
+            _earlier=self._shown or self._earlier,
         )
 
 
 Kept = OrderedDict[int, OrderedDict[int, Standing]]  # by version, then by revision
 _kept: WeakKeyDictionary[sa.Pool, Kept] = WeakKeyDictionary()
+_clusterings: WeakKeyDictionary[sa.Pool, WeakValueDictionary[int, Clustering]] = WeakKeyDictionary()
 _lock, _reading = Lock(), Lock()
 
 
-def stand(session: Session, version: TaxonomyVersion) -> Standing:
+def stand(session: Session, version: AnyVersion) -> Standing:
     """Where a version stands at the revision that the session sees."""
     if (kept := _find(session, version)) is not None and kept.revision == version.revision:
         return kept
@@ -99,15 +138,50 @@ def stand(session: Session, version: TaxonomyVersion) -> Standing:
         return standing
 
 
-def _find(session: Session, version: TaxonomyVersion) -> Standing | None:
-    """The youngest kept revision that the version has reached."""
+def follow(session: Session, version: AnyVersion) -> None:
+    """Let what follows from the newest decisions be worked out meanwhile, on another thread."""
+    pool, run_id = session.get_bind().engine.pool, version.cluster_run_id
+    _follower().submit(_catch_up, pool, version.id, version.revision, run_id)
+
+
+@cache
+def _follower() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="spreading")
+
+
+def _catch_up(pool: sa.Pool, version_id: int, revision: int, run_id: int | None) -> None:
+    """Show the newest revision that is kept; those between it and the last one are left out."""
+    standing = _youngest(pool, version_id, 2**31, run_id)
+    if standing is not None and standing.revision >= revision:
+        standing.show()
+
+
+def _find(session: Session, version: AnyVersion) -> Standing | None:
+    """The youngest kept revision that the version has reached, on the clustering that it has."""
+    pool = session.get_bind().engine.pool
+    return _youngest(pool, version.id, version.revision, version.cluster_run_id)
+
+
+def _youngest(pool: sa.Pool, version_id: int, revision: int, run_id: int | None) -> Standing | None:
     with _lock:
-        versions = _kept.get(session.get_bind().engine.pool, Kept())
-        kept = versions.get(version.id, OrderedDict())
-        return next((kept[at] for at in sorted(kept, reverse=True) if at <= version.revision), None)
+        kept = _kept.get(pool, Kept()).get(version_id, OrderedDict())
+        reached = sorted((at for at in kept if at <= revision), reverse=True)
+        return next((kept[at] for at in reached if kept[at].clustering.run_id == run_id), None)
 
 
-def _keep(session: Session, version: TaxonomyVersion, standing: Standing) -> None:
+def _clustering(session: Session, run_id: int | None) -> Clustering:
+    """The clustering of a run, which versions share as long as one of them stands on it."""
+    if run_id is None:
+        return read_clustering(session, None)
+    with _lock:
+        known = _clusterings.setdefault(session.get_bind().engine.pool, WeakValueDictionary())
+    found = known.get(run_id) or read_clustering(session, run_id)
+    if found.finished:
+        known[run_id] = found
+    return found
+
+
+def _keep(session: Session, version: AnyVersion, standing: Standing) -> None:
     if not standing.clustering.finished:
         return
     with _lock:
@@ -124,17 +198,34 @@ def _shorten(kept: OrderedDict[int, Any], length: int) -> None:
         kept.popitem(last=False)
 
 
-def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
-    known = _find(session, version) or _begin(session, version)
+def _take_forward(session: Session, version: AnyVersion) -> Standing:
+    known = _find(session, version) or _begin(session, version, version.cluster_run_id)
     if known.revision == version.revision:
         return known
     events = list_events_after(session, version.id, known.revision, version.revision)
-    return known.advanced([Event(*row) for row in events], version.revision)
+    standing = known.advanced([Event(*row) for row in events], version.revision)
+    if version.status in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
+        standing.written = _read_written(session, version)
+    return standing
 
 
-def _begin(session: Session, version: TaxonomyVersion) -> Standing:
+def _read_written(session: Session, version: AnyVersion) -> ByKey:
+    return {
+        label.key: Belief(category.key if category else None, mapping.origin, 0.0)
+        for mapping, label, category in list_mappings(session, version.id)
+    }
+
+
+def stand_on(session: Session, version: AnyVersion, cluster_run_id: int) -> Standing:
+    """Where a version would stand on another clustering, under the same events."""
+    events = list_events_after(session, version.id, 0, version.revision)
+    begun = _begin(session, version, cluster_run_id)
+    return begun.advanced([Event(*row) for row in events], version.revision)
+
+
+def _begin(session: Session, version: AnyVersion, run_id: int | None) -> Standing:
     """Before any event of its own: what the parents, which are frozen, decided."""
-    clustering = read_clustering(session, version.cluster_run_id)
+    clustering = _clustering(session, run_id)
     inherited: list[Event] = []
     parent_id = version.parent_id
     while parent_id is not None:
@@ -143,61 +234,3 @@ def _begin(session: Session, version: TaxonomyVersion) -> Standing:
         inherited[:0] = [Event(*row) for row in events]
         parent_id = parent.parent_id
     return Standing(0, clustering, Timeline.begin(clustering.base).extended(inherited))
-
-
-def read_clustering(session: Session, cluster_run_id: int | None) -> Clustering:
-    """The clusters and labels of a run; without a run there are none."""
-    if cluster_run_id is None:
-        return Clustering(Base(), {}, {})
-    clusters = {cluster.id: cluster for cluster in list_clusters(session, cluster_run_id)}
-    anchors = {cluster_id: f"c{cluster.number}" for cluster_id, cluster in clusters.items()}
-    run = get_run(session, cluster_run_id)
-    limit = float(run.parameters.get("nearest_limit", NEAREST_LIMIT))
-    labels, placed = [], {}
-    for cluster_id, nearest_id, *rest in _memberships(session, cluster_run_id):
-        label = PlacedLabel(*rest)
-        placed[label.key] = label
-        labels.append(_base_label(label, anchors.get(cluster_id), anchors.get(nearest_id), limit))
-    base = Base(tuple(map(_base_group, clusters.values())), tuple(labels))
-    keys = {label.open_label_id: label.key for label in placed.values()}
-    return Clustering(base, placed, keys, run.status != RunStatus.RUNNING)
-
-
-def _memberships(session: Session, run_id: int) -> list[Any]:
-    """Where the run put each label: most frequent first, then by key."""
-    member = ClusterMembership
-    query = (
-        sa.select(
-            col(member.cluster_id),
-            col(member.nearest_cluster_id),
-            col(OpenLabel.id),
-            col(OpenLabel.key),
-            col(OpenLabel.text),
-            col(OpenLabel.definition),
-            col(member.instances),
-            col(member.distance),
-            col(member.probability),
-            col(member.x),
-            col(member.y),
-        )
-        .join(OpenLabel, col(OpenLabel.id) == col(member.open_label_id))
-        .where(col(member.run_id) == run_id)
-    )
-    return sorted(session.execute(query), key=lambda row: (-row[6], row[3]))
-
-
-def _base_group(cluster: Cluster) -> BaseGroup:
-    return BaseGroup(
-        f"c{cluster.number}", cluster.name, cluster.definition, cluster.proposed_category
-    )
-
-
-def _base_label(
-    label: PlacedLabel, own: str | None, nearest: str | None, limit: float
-) -> BaseLabel:
-    """The label in its cluster, else in the nearest one if that is near, else in none."""
-    if own is not None:
-        return BaseLabel(label.key, own, "cluster", label.instances)
-    if nearest is not None and label.distance <= limit:
-        return BaseLabel(label.key, nearest, "nearest", label.instances)
-    return BaseLabel(label.key, None, "noise", label.instances)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from taxonomy.replay import Base, Event, State, active_events, apply, start
+from taxonomy.replay import apply
+from taxonomy.state import Base, Event, State, active_events, start
 
 KEPT_EVERY = 32
 
@@ -28,6 +29,11 @@ class Timeline:
         """Before any event."""
         state = start(base)
         return cls((), state, ((0, state),), every)
+
+    @property
+    def in_force(self) -> list[Event]:
+        """The events that nobody took back."""
+        return active_events(self.events)
 
     def extended(self, new: Iterable[Event]) -> "Timeline":
         """With further events, which are younger than those that are here."""

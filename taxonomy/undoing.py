@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from taxonomy.decisions import DecisionError
-from taxonomy.replay import Event
+from taxonomy.state import Event
 
 # The other kinds tell of the version's life; nobody undoes them.
 UNDOABLE_KINDS = frozenset(
@@ -19,6 +19,7 @@ UNDOABLE_KINDS = frozenset(
         "add_category",
         "edit_category",
         "retire_category",
+        "approve_rows",
     }
 )
 

@@ -10,12 +10,13 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
 from store.reviews import append_event, lock_version
 from store.runs import get_run
 from store.states import RunKind, VersionStatus
-from store.tables import Category, Mapping, Person, TaxonomyVersion
+from store.tables import Category, Mapping, TaxonomyVersion
 from store.taxonomies import (
     find_version,
     get_frozen_version,
@@ -24,6 +25,7 @@ from store.taxonomies import (
     list_mappings,
     list_versions,
 )
+from taxonomy.beliefs import outcome
 from taxonomy.contents import MappedLabel, VersionContent, VersionDiff, compare, hash_content
 from taxonomy.decisions import DecisionError, UnknownNameError, clean_line
 from taxonomy.replay import CategoryText
@@ -52,11 +54,16 @@ def create_draft(
     cluster_run_id: int | None = None,
     preset: str | None = None,
     parent: str | int | None = None,
-    person: Person | None = None,
+    proposed: bool = False,
+    person: Actor | None = None,
+    categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
     """A new draft: categories from a preset, or everything decided so far from a frozen parent.
 
+    `categories` are texts from elsewhere, in the place of a preset's.
+
     Without a cluster run it takes the parent's; without either it has categories and no labels.
+    With `proposed` it takes the categories that the cluster run proposed from the labels alone.
 
     Raises:
         Conflict: a version has this name already.
@@ -66,7 +73,10 @@ def create_draft(
     """
     clean = _clean_name(session, name)
     ancestor = _get_parent(session, parent, preset)
-    categories = _starting(preset)
+    if proposed and not (preset is None and parent is None and categories is None):
+        raise InvalidInput("expected one source of categories, got proposed ones and another")
+    if categories is None:
+        categories = _proposed(session, cluster_run_id) if proposed else _starting(preset)
     if cluster_run_id is None and ancestor is not None:
         cluster_run_id = ancestor.cluster_run_id
     elif cluster_run_id is not None:
@@ -87,28 +97,28 @@ def create_draft(
 
 
 def submit(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Put a draft up for review."""
     return _move(session, version_id, VersionStatus.IN_REVIEW, person, reason)
 
 
 def approve(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Approve a reviewed version as it stands; it takes no decision until it is reopened."""
     return _move(session, version_id, VersionStatus.APPROVED, person, reason)
 
 
 def reopen(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Take an approval or a submission back, so that the review goes on."""
     return _move(session, version_id, VersionStatus.DRAFT, person, reason)
 
 
 def freeze(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Freeze an approved version: write where every label goes, and the hash of all of it.
 
@@ -187,6 +197,7 @@ def get_content(session: Session, version: TaxonomyVersion) -> VersionContent:
             row.definition,
             row.scope_note,
             tuple(row.examples),
+            tuple(row.counter_examples or ()),
         )
         for row in rows
     )
@@ -206,7 +217,8 @@ def _write_categories(
 
 
 def _columns(text: CategoryText) -> dict[str, Any]:
-    return {**asdict(text), "examples": list(text.examples)}
+    lists = {"examples": list(text.examples), "counter_examples": list(text.counter_examples)}
+    return {**asdict(text), **lists}
 
 
 def _clean_name(session: Session, name: str) -> str:
@@ -243,6 +255,15 @@ def _starting(preset: str | None) -> list[dict[str, Any]]:
         raise NotFound(str(error)) from error
 
 
+def _proposed(session: Session, cluster_run_id: int | None) -> list[dict[str, Any]]:
+    run = get_run(session, cluster_run_id, RunKind.CLUSTER) if cluster_run_id else None
+    if run is None or "proposal" not in run.parameters:
+        raise InvalidInput(
+            "expected a cluster run that proposes categories; run `mralign cluster run --discover`"
+        )
+    return list(run.parameters["proposal"])
+
+
 _FROM = {
     VersionStatus.IN_REVIEW: (VersionStatus.DRAFT,),
     VersionStatus.APPROVED: (VersionStatus.IN_REVIEW,),
@@ -252,7 +273,7 @@ _FROM = {
 
 
 def _move(
-    session: Session, version_id: int, status: VersionStatus, person: Person | None, reason: str
+    session: Session, version_id: int, status: VersionStatus, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     version = lock_version(session, version_id)
     before, allowed = version.status, _FROM[status]
@@ -276,14 +297,14 @@ def _move(
 
 def _current_content(session: Session, version: TaxonomyVersion) -> VersionContent:
     standing = stand(session, version)
-    state = standing.state
+    state, believed = standing.state, standing.show().spread.by_key
     labels = tuple(
         MappedLabel(
             label.open_label_id,
             label.key,
             label.text,
-            state.category(label.key),
-            state.outcome(label.key),
+            (found := outcome(state, label.key, believed.get(label.key))).category,
+            found.origin,
             label.distance,
             label.instances,
         )

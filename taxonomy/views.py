@@ -4,9 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
-from taxonomy.replay import CategoryText, State
+from taxonomy.beliefs import Belief, conclude
+from taxonomy.state import CategoryText, State
+
+ByKey = Mapping[str, Belief]
+NO_BELIEFS: ByKey = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,10 @@ class PlacedLabel:
 
 @dataclass(frozen=True)
 class LabelView:
-    """A label, its category, and where that comes from: reviewed, cluster, nearest or noise."""
+    """A label, its category, where that comes from, and how likely it is wrong.
+
+    `origin` is one of those of `taxonomy.beliefs.Belief`.
+    """
 
     open_label_id: int
     key: str
@@ -35,6 +43,7 @@ class LabelView:
     instances: int
     category: str | None
     origin: str
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,9 @@ class Group:
 
     `category` is the one of most instances; `cohesion` is the mean cosine of its clustered labels
     to the centre that the clustering gave them; `reviewed` says that a person decided the category
-    of most instances; `probability` is the mean strength of membership over its instances. `flag`
-    and `skip` are the newest such events, `comments` all of them.
+    of most instances; `probability` is the mean strength of membership over its instances;
+    `doubt` is the mean doubt of the labels that nobody decided, over their instances. `flag` and
+    `skip` are the newest such events, `comments` all of them.
     """
 
     anchor: str
@@ -62,6 +72,7 @@ class Group:
     flag: int = 0
     skip: int = 0
     comments: tuple[int, ...] = ()
+    doubt: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,7 @@ class CategoryView:
     examples: tuple[str, ...]
     position: int
     instances: int
+    counter_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,7 @@ class Views:
     """A state as reviewers see it: every label by its key, every group by its anchor."""
 
     state: State
+    beliefs: ByKey
     labels: Mapping[str, LabelView]
     groups: Mapping[str, Group]
 
@@ -119,25 +132,37 @@ class Views:
         return tuple(self.labels[key] for key, anchor in anchors if anchor is None)
 
 
-def view(state: State, placed: Mapping[str, PlacedLabel], before: Views | None = None) -> Views:
+def view(
+    state: State,
+    placed: Mapping[str, PlacedLabel],
+    before: Views | None = None,
+    beliefs: ByKey = NO_BELIEFS,
+) -> Views:
     """What a state looks like; what did not change since `before` is taken from there.
 
-    Identity: `view(state, placed, before) == view(state, placed)`.
+    Identity: `view(state, placed, before, beliefs) == view(state, placed, None, beliefs)`.
     """
     if before is None or list(before.state.categories) != list(state.categories):
-        before, changed, leaning = Views(state, {}, {}), set(placed), set(state.groups)
+        before, changed, leaning = Views(state, beliefs, {}, {}), set(placed), set(state.groups)
     else:
         leaning = _differing(before.state.groups, state.groups)
         changed = _changed_labels(before.state, state, leaning)
+        changed |= _changed_beliefs(before.beliefs, beliefs)
     order = changed if before.labels else placed  # what is there keeps its place
-    labels = {**before.labels, **{key: _label(state, placed[key]) for key in order}}
+    labels = {**before.labels, **{key: _label(state, placed[key], beliefs) for key in order}}
     touched = leaning | {before.state.anchors[key] for key in changed}
     touched |= {state.anchors[key] for key in changed}
     members = _members(state, touched)
     groups = {anchor: group for anchor, group in before.groups.items() if anchor not in touched}
     for anchor, keys in members.items():
         groups[anchor] = _group(state, anchor, [(placed[key], labels[key]) for key in keys])
-    return Views(state, labels, groups)
+    return Views(state, beliefs, labels, groups)
+
+
+def _changed_beliefs(before: ByKey, after: ByKey) -> set[str]:
+    if before is after:
+        return set()
+    return {key for key, belief in after.items() if before.get(key) != belief}
 
 
 def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
@@ -158,15 +183,18 @@ def _changed_labels(before: State, after: State, leaning: set[str]) -> set[str]:
     return changed | {key for key, anchor in after.anchors.items() if anchor in leaning}
 
 
-def _label(state: State, label: PlacedLabel) -> LabelView:
+def _label(state: State, label: PlacedLabel, beliefs: ByKey) -> LabelView:
+    loose = 1.0 - min(max((1.0 - label.distance) * label.probability, 0.0), 1.0)
+    found = conclude(state, label.key, beliefs.get(label.key), round(loose, 2))
     return LabelView(
         label.open_label_id,
         label.key,
         label.text,
         label.definition,
         label.instances,
-        state.category(label.key),
-        state.origin(label.key),
+        found.category,
+        found.origin,
+        found.doubt,
     )
 
 
@@ -193,7 +221,13 @@ def _group(state: State, anchor: str, pairs: list[tuple[PlacedLabel, LabelView]]
         flag=max((mark.flag for mark in marks), default=0),
         skip=max((mark.skip for mark in marks), default=0),
         comments=tuple(sorted({number for mark in marks for number in mark.comments})),
+        doubt=_doubt(labels),
     )
+
+
+def _doubt(labels: Iterable[LabelView]) -> float:
+    waiting = [label for label in labels if label.origin != "reviewed"]
+    return _weighted((label.doubt, label.instances) for label in waiting) if waiting else 0.0
 
 
 def majority(labels: Iterable[LabelView], order: Sequence[str]) -> str | None:
@@ -247,6 +281,7 @@ def view_categories(
             text.examples,
             position,
             counts.get(text.key, 0),
+            text.counter_examples,
         )
         for position, text in enumerate(categories)
     )

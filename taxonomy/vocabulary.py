@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 from taxonomy.decisions import UnknownNameError
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 DEFAULT_PRESET = "mr-align-15"
 PRESETS = {DEFAULT_PRESET: "mr_align_15.json"}
@@ -21,7 +21,4 @@ def get_preset(name: str) -> tuple[CategoryText, ...]:
     if name not in PRESETS:
         raise UnknownNameError(f"expected one of {', '.join(PRESETS)}, got preset {name[:100]!r}")
     text = files("taxonomy").joinpath("presets", PRESETS[name]).read_text(encoding="utf-8")
-    return tuple(
-        CategoryText(**{**entry, "examples": tuple(entry["examples"])})
-        for entry in json.loads(text)["categories"]
-    )
+    return tuple(CategoryText.read(entry) for entry in json.loads(text)["categories"])

@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from gateway.roles import Role, RoleSettings, resolve_role
+from tests.batch_desk import BatchDesk
+
 OPEN_LABELS = ("problem framing", "knowledge retrieval", "self checking", "comparison", "summary")
 JSON_FORMATS = ("json_schema", "json_object")
 
@@ -54,10 +57,13 @@ class FakeEndpoint:
     ) -> None:
         self.answer, self.faults = answer or sensible_answer, list(faults)
         self.takes, self.refused_keyword = takes, refused_keyword
+        self.desk = BatchDesk(lambda body: json.loads(completion(body, self, Fault())))
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = ThreadingHTTPServer(
+            ("127.0.0.1", 0), type("Bound", (Handler,), {"endpoint": self})
+        )
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
 
@@ -80,6 +86,11 @@ class FakeEndpoint:
         """The address for OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
+    def role(self, model: str = "m", **options: Any) -> RoleSettings:
+        """The settings of a role that asks this endpoint."""
+        given = {"model": model, "base_url": self.base_url, **options}
+        return resolve_role(Role.LABELER, options=given)
+
     def next_fault(self, body: dict[str, Any], key: str) -> Fault | None:
         """Note a request, and take the fault that it is to meet."""
         with self.lock:
@@ -98,42 +109,63 @@ class FakeEndpoint:
         error = {"message": f"response_format of {wanted['type']} is not supported"}
         return Fault(status=400, error=error) if refused else None
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        endpoint = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class Handler(BaseHTTPRequestHandler):
+    """One connection to the self.endpoint."""
 
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-                fault = endpoint.next_fault(body, key) or Fault()
-                if fault.hang_up:
-                    self.close_connection = True
-                    return
-                if fault.status is not None:
-                    error = dict(fault.error)
-                    if fault.echo_key:
-                        error["message"] = f"bad key {key}"
-                    self.reply(fault.status, json.dumps({"error": error}), fault)
-                    return
-                self.reply(200, fault.raw_body or completion(body, endpoint, fault), fault)
+    endpoint: FakeEndpoint
+    protocol_version = "HTTP/1.1"
 
-            def reply(self, status: int, text: str, fault: Fault) -> None:
-                payload = text.encode()
-                self.send_response(status)
-                for name, value in fault.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(payload) + 50 * fault.cut_body))
-                self.end_headers()
-                self.wfile.write(payload)
-                self.close_connection = self.close_connection or fault.cut_body
+    def do_GET(self) -> None:
+        self.at_the_desk(b"")
 
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+    def at_the_desk(self, body: bytes) -> None:
+        with self.endpoint.lock:
+            reaction = self.endpoint.desk.react(self.command, self.path, body)
+        if reaction is None:
+            self.close_connection = True
+            return
+        content = reaction.content
+        if content is None:
+            content = json.dumps(reaction.document).encode()
+        self.send_response(reaction.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-        return Handler
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.path.endswith("/chat/completions"):
+            self.at_the_desk(raw)
+            return
+        body = json.loads(raw)
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        fault = self.endpoint.next_fault(body, key) or Fault()
+        if fault.hang_up:
+            self.close_connection = True
+            return
+        if fault.status is not None:
+            error = dict(fault.error)
+            if fault.echo_key:
+                error["message"] = f"bad key {key}"
+            self.reply(fault.status, json.dumps({"error": error}), fault)
+            return
+        self.reply(200, fault.raw_body or completion(body, self.endpoint, fault), fault)
+
+    def reply(self, status: int, text: str, fault: Fault) -> None:
+        payload = text.encode()
+        self.send_response(status)
+        for name, value in fault.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload) + 50 * fault.cut_body))
+        self.end_headers()
+        self.wfile.write(payload)
+        self.close_connection = self.close_connection or fault.cut_body
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
 
 
 def completion(body: dict[str, Any], endpoint: FakeEndpoint, fault: Fault) -> str:

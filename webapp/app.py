@@ -12,11 +12,18 @@ from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
 from webapp.routes import (
+    account,
+    audit,
     board,
     clusters,
     decisions,
+    disagreements,
+    exports,
     health,
+    keys,
     overview,
+    passwords,
+    people,
     queue,
     runs,
     sign_in,
@@ -26,6 +33,7 @@ from webapp.routes import (
     vocabulary,
 )
 from webapp.static_files import OwnFiles
+from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
     overview,
@@ -35,7 +43,14 @@ SCREENS = (
     decisions,
     queue,
     board,
+    disagreements,
     vocabulary,
+    exports,
+    keys,
+    account,
+    passwords,
+    people,
+    audit,
     traces,
     transitions,
     runs,
@@ -47,6 +62,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     """The pages on a database whose schema is current."""
     app = FastAPI(title="mralign", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.engine = engine
+    app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()

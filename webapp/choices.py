@@ -1,7 +1,7 @@
 """Which categories a cluster's page offers first: the digits go to the likeliest nine."""
 
 from taxonomy.curation import Group
-from webapp.pages import Choice
+from webapp.pages.review import Choice
 from webapp.reviews import Review
 
 DIGITS = "123456789"

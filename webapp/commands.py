@@ -30,7 +30,20 @@ COMMANDS: dict[RunKind, tuple[str, Mapping[str, str]]] = {
             "seed": "--seed",
         },
     ),
-    RunKind.ANNOTATE: ("annotate run", {"taxonomy": "--taxonomy", "limit": "--limit"}),
+    RunKind.ANNOTATE: (
+        "annotate run",
+        {
+            "taxonomy": "--taxonomy",
+            "limit": "--limit",
+            "distilled": "--distilled",
+            "abstain_below": "--abstain-below",
+            "escalate": "--escalate",
+        },
+    ),
+    RunKind.DISTILL: (
+        "annotate distill",
+        {"folder": "", "annotate_run": "--annotate-run", "sources": "--sources"},
+    ),
     RunKind.EXPORT: (
         "export",
         {

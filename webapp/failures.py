@@ -13,12 +13,14 @@ from starlette.responses import RedirectResponse, Response
 
 from store import errors, schema
 from store.engine import reading
+from store.verdicts import get_rules
 from webapp import forgery
-from webapp.dependencies import NotSignedIn, Visit
+from webapp.blindness import is_blind
+from webapp.dependencies import NotSignedIn, Visit, WrongToken
 from webapp.forms import Form
 from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
-from webapp.pages import FailurePage, Resend
+from webapp.pages.frame import FailurePage, Resend
 from webapp.rendering import words
 
 log = logging.getLogger("mralign.webapp")
@@ -37,7 +39,18 @@ HTTP_TITLES = {
     413: "That is too much at once",
     415: "That is not a form",
 }
-SHORT_FIELDS = frozenset({"name", "reason", "definition", "scope_note", "examples"})
+SHORT_FIELDS = frozenset(
+    {
+        "name",
+        "reason",
+        "definition",
+        "scope_note",
+        "examples",
+        "counter_examples",
+        "guidelines",
+        "text",
+    }
+)
 
 
 def visit_of(request: Request) -> Visit:
@@ -79,8 +92,11 @@ def changes_since(request: Request) -> list[EventLine]:
     version = request.path_params.get("version_id", "")
     if not (seen.isascii() and seen.isdigit() and str(version).isdigit()):
         return []
+    viewer = visit_of(request).viewer
     with reading(request.app.state.engine) as session:
-        return list_since(session, int(version), int(seen))
+        blind = viewer and is_blind(viewer, get_rules(session, int(version)).overlap)
+        blind_to = viewer.person_id if viewer and blind else None
+        return list_since(session, int(version), int(seen), blind_to)
 
 
 def resend_of(request: Request, changes: Sequence[EventLine]) -> Resend | None:
@@ -106,6 +122,13 @@ def on_not_signed_in(request: Request, error: Exception) -> Response:
         return RedirectResponse(f"{address.path}?{address.query}", 303)
     message = "Your session has ended. Sign in in another tab, then reload this page."
     return show_failure(request, 401, "You are not signed in", message)
+
+
+def on_wrong_token(request: Request, error: Exception) -> Response:
+    """A program is told in its own words."""
+    response = show_failure(request, 401, "The token is worth nothing", "Make a new one.")
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def on_http_error(request: Request, error: Exception) -> Response:
@@ -162,6 +185,7 @@ def add_failures(app: FastAPI) -> None:
     """Give every error its page."""
     app.add_exception_handler(errors.MralignError, on_mralign_error)
     app.add_exception_handler(NotSignedIn, on_not_signed_in)
+    app.add_exception_handler(WrongToken, on_wrong_token)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_wrong_address)
     app.add_exception_handler(BodyTooLarge, on_large_body)

@@ -3,20 +3,26 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store import verdicts
+from store.people import SignedIn
+from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
+from taxonomy.decisions import REMARKS
 
 EVENTS_SHOWN = 100
+NO_REVISION = 2**31 - 1  # above every one
 Payload = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event as a line of the history."""
+    """An event as a line of the history; of a verdict, the number is minus its act."""
 
     id: int
     revision: int
@@ -27,28 +33,46 @@ class EventLine:
 
 
 def list_lines(
-    session: Session, version_id: int, *, before: int | None = None, limit: int = EVENTS_SHOWN
+    session: Session,
+    version_id: int,
+    *,
+    before: int | None = None,
+    limit: int = EVENTS_SHOWN,
+    blind_to: int | None = None,
 ) -> list[EventLine]:
-    """The newest events first, from below revision `before`."""
-    query = (
-        _lines()
-        .where(col(ReviewEvent.version_id) == version_id)
+    """The newest events first, from below revision `before`.
+
+    Whoever reviews blind, `blind_to`, does not see what others remarked.
+    """
+    asked = {"version_id": version_id, "before": before or NO_REVISION, "shown": limit}
+    blind = {} if blind_to is None else {"blind_to": blind_to}
+    rows = session.connection().execute(_newest(blind_to is not None), {**asked, **blind})
+    return [_line(session, row) for row in rows.all()]
+
+
+@cache
+def _newest(blind: bool) -> sa.Select[*tuple[Any, ...]]:
+    """To make the statement takes longer than to run it, so that it is made once."""
+    return (
+        _lines(blind)
+        .where(col(ReviewEvent.version_id) == sa.bindparam("version_id"))
+        .where(col(ReviewEvent.revision) < sa.bindparam("before"))
         .order_by(col(ReviewEvent.revision).desc())
-        .limit(limit)
+        .limit(sa.bindparam("shown"))
     )
-    if before is not None:
-        query = query.where(col(ReviewEvent.revision) < before)
-    return [_line(session, row) for row in session.execute(query).all()]
 
 
-def list_since(session: Session, version_id: int, revision: int) -> list[EventLine]:
+def list_since(
+    session: Session, version_id: int, revision: int, blind_to: int | None = None
+) -> list[EventLine]:
     """What happened after a revision, oldest first."""
     query = (
-        _lines()
+        _lines(blind_to is not None)
         .where(col(ReviewEvent.version_id) == version_id)
         .where(col(ReviewEvent.revision) > revision)
     )
-    rows = session.execute(query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)).all()
+    limited = query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)
+    rows = session.execute(limited, {} if blind_to is None else {"blind_to": blind_to}).all()
     return [_line(session, row) for row in rows]
 
 
@@ -62,17 +86,22 @@ def list_numbered(session: Session, numbers: Sequence[int]) -> list[EventLine]:
 
 def find_line(session: Session, version_id: int, revision: int) -> EventLine | None:
     """The event that made a revision."""
-    query = (
-        _lines()
-        .where(col(ReviewEvent.version_id) == version_id)
-        .where(col(ReviewEvent.revision) == revision)
-    )
-    row = session.execute(query).first()
+    asked = {"version_id": version_id, "revision": revision}
+    row = session.connection().execute(_one(), asked).first()
     return None if row is None else _line(session, row)
 
 
-def _lines() -> sa.Select[Any]:
-    return sa.select(
+@cache
+def _one() -> sa.Select[*tuple[Any, ...]]:
+    return _lines().where(
+        col(ReviewEvent.version_id) == sa.bindparam("version_id"),
+        col(ReviewEvent.revision) == sa.bindparam("revision"),
+    )
+
+
+@cache
+def _lines(blind: bool = False) -> sa.Select[*tuple[Any, ...]]:
+    query = sa.select(
         col(ReviewEvent.id),
         col(ReviewEvent.revision),
         col(ReviewEvent.kind),
@@ -82,6 +111,35 @@ def _lines() -> sa.Select[Any]:
         col(ReviewEvent.created_at),
         col(ReviewEvent.reason),
     ).outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
+    if not blind:
+        return query
+    own = col(ReviewEvent.person_id) == sa.bindparam("blind_to")
+    return query.where(col(ReviewEvent.kind).not_in(REMARKS) | own)
+
+
+def list_acts(session: Session, version_id: int, viewer: SignedIn) -> list[EventLine]:
+    """The verdicts of the viewer that stand, the newest first."""
+    rows = verdicts.list_acts(session, version_id, viewer.person_id)
+    return [_act_line(row, viewer, _count_labels(session, row)) for row in rows[:EVENTS_SHOWN]]
+
+
+def find_act(session: Session, version_id: int, act: int, viewer: SignedIn) -> EventLine | None:
+    """A verdict of the viewer; nobody else's."""
+    rows = verdicts.list_act(session, version_id, act, viewer.person_id)
+    return _act_line(rows[0], viewer, len(rows)) if rows else None
+
+
+def _count_labels(session: Session, row: Verdict) -> int:
+    return len(verdicts.list_act(session, row.version_id, row.act, row.person_id))
+
+
+def _act_line(row: Verdict, viewer: SignedIn, labels: int) -> EventLine:
+    payload = {"labels": [row.label_key] * labels, "category": row.category}
+    what = describe("mark_noise" if row.noise else "assign", payload)
+    if row.withdrawn_at is not None:
+        what = f"took back: {what}"
+    when = row.withdrawn_at or row.created_at
+    return EventLine(-row.act, 0, what, viewer.name, when, "a verdict that others do not see")
 
 
 def _line(session: Session, row: Any) -> EventLine:
@@ -129,8 +187,17 @@ def _merge(payload: Payload) -> str:
     return f"merged clusters of {_labels(payload)}{named}"
 
 
+def _approve_rows(payload: Payload) -> str:
+    keys = sorted(payload["rows"])
+    return f"approved {keys[0] if len(keys) == 1 else f'{len(keys)} categories'}"
+
+
 def _remark(what: str, payload: Payload) -> str:
     return f"{what}: “{payload['text']}”" if payload["text"] else what
+
+
+def _recluster(payload: Payload) -> str:
+    return f"went over to the clusters of run {payload['to']}"
 
 
 def _retire(payload: Payload) -> str:
@@ -152,4 +219,6 @@ _WORDS: dict[str, Callable[[Payload], str]] = {
     "add_category": lambda payload: f"added category {payload['key']}",
     "edit_category": lambda payload: f"edited category {payload['key']}",
     "retire_category": _retire,
+    "approve_rows": _approve_rows,
+    "recluster": _recluster,
 }

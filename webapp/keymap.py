@@ -1,61 +1,129 @@
-"""The keys that the pages know. A page's own keys stand in its markup, as `data-key`."""
+"""The keys that the pages know, and those that a person changed for themselves."""
 
-KEYS = (
-    (
-        "Everywhere",
-        (
-            ("?", "show the keys of this page"),
-            ("g then o", "go to the overview"),
-            ("g then q", "go to the queue"),
-            ("g then b", "go to the board"),
-            ("g then c", "go to the clusters"),
-            ("g then m", "go to the map"),
-            ("g then v", "go to the vocabulary"),
-            ("g then t", "go to the traces"),
-            ("g then p", "go to the transitions"),
-            ("g then r", "go to the runs"),
-            ("Escape", "leave a field, or close what is open"),
-        ),
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from store.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A deed and the key that does it, on the pages of a place."""
+
+    name: str
+    key: str
+    what: str
+
+
+EVERYWHERE = "Everywhere"
+PLACES: Mapping[str, Sequence[Binding]] = {
+    EVERYWHERE: (
+        Binding("go", "g", "go to: the next key says where"),
+        Binding("guidelines", "h", "how to decide: the guidelines"),
+        Binding("undo", "u", "undo the last decision"),
+        Binding("next", "j", "next row or cluster"),
+        Binding("previous", "k", "previous row or cluster"),
+        Binding("filter", "/", "filter"),
     ),
-    (
-        "Lists",
-        (
-            ("/", "filter"),
-            ("j and k", "next and previous row"),
-            ("Enter", "open the row"),
-            ("u", "undo the last decision"),
-        ),
+    "One cluster": (
+        Binding("accept", "a", "accept as it stands, and go on"),
+        Binding("flag", "f", "flag it for a curator, and go on"),
+        Binding("skip", "l", "leave it for later, and go on"),
+        Binding("comment", "c", "comment"),
+        Binding("rename", "r", "rename"),
+        Binding("name-1", "i", "take the first proposed name"),
+        Binding("name-2", "o", "take the second proposed name"),
+        Binding("name-3", "p", "take the third proposed name"),
+        Binding("merge", "m", "merge with another cluster"),
+        Binding("tick", "t", "tick labels"),
+        Binding("divide", "d", "tick the half that the machine would split off"),
+        Binding("split", "s", "split the ticked labels off"),
+        Binding("noise", "x", "mark the ticked labels as noise"),
+        Binding("example", "e", "open the first example in its trace"),
+        Binding("waiting", "n", "next cluster to review"),
     ),
-    ("Queue", (("/", "filter"), ("Enter", "begin with the first"))),
-    (
-        "Board",
-        (
-            ("j and k", "next and previous cluster"),
-            ("a, b, c …", "move the ticked clusters, or the one with the focus, to a category"),
-            ("y", "accept the lane with the focus, else the first"),
-            ("u", "undo the last decision"),
-        ),
+    "Board": (
+        Binding("lane", "y", "accept the lane with the focus, else the first"),
+        Binding("lane-noise", "x", "mark the ticked clusters, or the one with the focus, as noise"),
     ),
-    (
-        "One cluster",
-        (
-            ("a", "accept as it stands, and go on"),
-            ("f", "flag it for a curator, and go on"),
-            ("l", "leave it for later, and go on"),
-            ("c", "remark"),
-            ("1 to 9", "choose a category"),
-            ("0", "choose no category"),
-            ("Enter", "put the cluster in the chosen category, and go to the next"),
-            ("r", "rename"),
-            ("m", "merge with another cluster"),
-            ("t", "tick labels"),
-            ("s", "split the ticked labels off"),
-            ("x", "mark the ticked labels as noise"),
-            ("e", "open the first example in its trace"),
-            ("u", "undo the last decision"),
-            ("n", "next cluster to review"),
-            ("j and k", "next and previous cluster"),
-        ),
+    "Disagreements": (
+        Binding("say", "r", "give a reason"),
+        Binding("is-noise", "x", "it is noise"),
+        Binding("pass", "n", "leave it, and look at the next one"),
     ),
-    ("Vocabulary", (("r", "give a reason, to submit, approve or freeze"),)),
+    "Vocabulary": (
+        Binding("reason", "r", "give a reason, to submit, approve or freeze"),
+        Binding("rows", "y", "approve all clean rows"),
+    ),
+}
+FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
+    EVERYWHERE: (
+        ("?", "show the keys of this page"),
+        ("Escape", "leave a field, or close what is open"),
+    ),
+    "Lists": (("Enter", "open the row; in the queue, begin with the first"),),
+    "One cluster": (
+        ("1 to 9", "choose a category"),
+        ("0", "choose no category"),
+        ("Enter", "put the cluster in the chosen category, and go to the next"),
+    ),
+    "Board": (("letters", "move the ticked clusters, or the one with the focus, to a category"),),
+    "Disagreements": (("1 to 9", "choose"), ("0", "choose no category"), ("Enter", "decide")),
+}
+GO = (
+    ("o", "the overview"),
+    ("q", "the queue"),
+    ("b", "the board"),
+    ("c", "the clusters"),
+    ("m", "the map"),
+    ("d", "the disagreements"),
+    ("v", "the vocabulary"),
+    ("t", "the traces"),
+    ("p", "the transitions"),
+    ("r", "the runs"),
 )
+DEFAULTS = {binding.name: binding.key for place in PLACES.values() for binding in place}
+RESERVED = frozenset("0123456789? ")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def bound_keys(own: Mapping[str, str]) -> dict[str, str]:
+    """The key of each deed: a person's own where they changed it."""
+    return {name: own.get(name, key) for name, key in DEFAULTS.items()}
+
+
+def check_keys(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those of the wanted keys that differ from ours.
+
+    Raises:
+        InvalidInput: a key is none, means something else, or would mean two things on one page.
+    """
+    keys = bound_keys(wanted)
+    for name, key in keys.items():
+        if len(key) != 1 or not key.isprintable() or key in RESERVED:
+            raise InvalidInput(
+                f"expected one character for {name} that is no digit, space or question mark, "
+                f"got {key[:20]!r}"
+            )
+    everywhere = PLACES[EVERYWHERE]
+    for place, bindings in PLACES.items():
+        _require_apart(place, [*everywhere, *(bindings if place != EVERYWHERE else ())], keys)
+    return {name: key for name, key in keys.items() if key != DEFAULTS[name]}
+
+
+def _require_apart(place: str, bindings: Sequence[Binding], keys: Mapping[str, str]) -> None:
+    seen: dict[str, Binding] = {}
+    for binding in bindings:
+        key = keys[binding.name]
+        if key in seen:
+            raise InvalidInput(
+                f"expected a key for one deed, but in “{place}” {key!r} would mean both "
+                f"“{seen[key].what}” and “{binding.what}”; choose another"
+            )
+        seen[key] = binding
+
+
+def board_letters(keys: Mapping[str, str]) -> str:
+    """The letters that are free to move clusters on the board."""
+    taken = {keys[binding.name] for place in (EVERYWHERE, "Board") for binding in PLACES[place]}
+    return "".join(letter for letter in LETTERS if letter not in taken)

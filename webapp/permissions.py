@@ -18,13 +18,27 @@ class Action(StrEnum):
     SUBMIT = "submit a version"
     APPROVE = "approve a version"
     FREEZE = "freeze a version"
+    SETTLE = "settle what reviewers differ on"
+    SET_RULES = "set how a version is reviewed"
+    KEEP_ACCOUNT = "keep one's own account"
+    MANAGE_PEOPLE = "manage people"
+    READ_AUDIT = "read the audit log"
 
 
 PUBLIC = frozenset({Action.ENTER, Action.CHECK_HEALTH})
+# What a program may not do, whatever the role of its token: it takes a person at a browser.
+BROWSER_ONLY = frozenset({Action.SIGN_OUT, Action.KEEP_ACCOUNT, Action.MANAGE_PEOPLE})
 
-_ANNOTATOR = PUBLIC | {Action.SIGN_OUT, Action.READ, Action.REVIEW}
+_ANNOTATOR = PUBLIC | {Action.SIGN_OUT, Action.READ, Action.REVIEW, Action.KEEP_ACCOUNT}
 _RESEARCHER = _ANNOTATOR | {Action.EDIT_CATEGORIES, Action.DRAFT, Action.SUBMIT}
-_CURATOR = _RESEARCHER | {Action.APPROVE, Action.FREEZE}
+_CURATOR = _RESEARCHER | {
+    Action.APPROVE,
+    Action.FREEZE,
+    Action.SETTLE,
+    Action.SET_RULES,
+    Action.MANAGE_PEOPLE,
+    Action.READ_AUDIT,
+}
 
 PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.ANNOTATOR: _ANNOTATOR,

@@ -1,6 +1,7 @@
 """Pages to HTML: strict about what is missing, and everything escaped."""
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
@@ -11,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from webapp.headers import IMAGE_SECURITY_POLICY
-from webapp.pages import Page, Shell
+from webapp.pages.frame import Page, Shell
 from webapp.permissions import Action
 
 STATIC = files("webapp") / "static"
@@ -38,6 +39,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def form_number() -> str:
+    """A number that no other form has: one that is sent twice can be known by it."""
+    return secrets.token_urlsafe(12)
+
+
 @cache
 def static_url(name: str) -> str:
     """The address of a file of ours; it changes when the file does, so that it can be kept."""
@@ -57,7 +63,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(count=count, decimal=decimal, moment=moment, words=words)
-    made.globals.update(static_url=static_url, Action=Action)
+    made.globals.update(static_url=static_url, Action=Action, form_number=form_number)
     return made
 
 

@@ -7,8 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from alignment.logprobs import output_layer_is_bare, plain_token_logprobs, token_logprobs
-from alignment.policy import add_lora, load_policy
+from alignment.logprobs import (
+    Scorer,
+    output_layer_is_bare,
+    plain_token_logprobs,
+    token_logprobs,
+)
+from alignment.policy import add_lora, load_policy, prepare_tuning
 
 pytestmark = pytest.mark.models
 
@@ -87,3 +92,30 @@ def test_a_model_that_rescales_its_logits_is_noticed(model: Any) -> None:
 
     model.forward = scaled
     assert not output_layer_is_bare(model, ids)
+
+
+def test_what_all_sequences_share_is_read_once_and_changes_nothing(model: Any) -> None:
+    ids, mask = batch()
+    ids[:, :4] = ids[0, :4]
+    scorer = Scorer(add_lora(model, r=4), chunked=True)
+    assert scorer.can_reuse(ids, mask, 3)
+    with torch.no_grad():
+        past = scorer(ids[:1, :3])
+        first, again = scorer(ids, mask, past), scorer(ids, mask, past)
+        whole = scorer(ids, mask)
+    assert torch.equal(first, again), "what is kept does not grow"
+    assert (first - whole).abs().max() <= 1e-5
+    seen: list[int] = []
+    embedding = scorer.model.get_input_embeddings()
+    hook = embedding.register_forward_hook(lambda module, args, out: seen.append(out.shape[1]))
+    with torch.no_grad():
+        scorer(ids, mask, past)
+    hook.remove()
+    assert seen == [26]
+
+
+def test_a_model_whose_past_cannot_be_reused_is_noticed(model: Any) -> None:
+    ids, mask = batch()
+    assert not Scorer(model, chunked=False).can_reuse(ids, mask, 3)
+    recomputing = prepare_tuning(model, "lora", 4, checkpointing=True)
+    assert not Scorer(recomputing, chunked=True).can_reuse(ids, mask, 3)

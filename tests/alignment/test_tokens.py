@@ -1,5 +1,6 @@
 """Character spans as token weights: boundaries, templates, odd characters, over-long rows."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,40 @@ def test_a_tokenizer_without_offsets_is_refused() -> None:
 
     with pytest.raises(TokenError, match="offsets"):
         open_encoder(Slow())
+
+
+def test_a_template_without_a_system_role_gets_the_instruction_in_the_users_turn(
+    tiny_policy_folder: Path,
+) -> None:
+    template = (
+        "{%- for m in messages -%}{%- if m.role == 'system' -%}{{ raise_exception('no system') }}"
+        "{%- endif -%}{{- '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' -}}"
+        "{%- endfor -%}"
+    )
+    encoder = open_encoder(tokenizer_of(tiny_policy_folder, template))
+    prompt = encoder.render_prompt([("system", "Think."), ("user", "Who?")])
+    assert prompt == "<|im_start|>user\nThink.\n\nWho?<|im_end|>\n"
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_think_tags_carry_the_same_weights_as_special_or_as_plain_tokens(
+    tiny_policy_folder: Path, make_record: Any, special: bool
+) -> None:
+    """Special tags are one token each; plain ones fall apart; the segments weigh the same."""
+    from tokenizers import AddedToken
+
+    tokenizer = tokenizer_of(tiny_policy_folder, None)
+    row = parse_row(make_record(1))
+    if special:
+        tags = [AddedToken(tag, special=True) for tag in ("<think>", "</think>")]
+        tokenizer.add_special_tokens({"additional_special_tokens": tags})
+    else:  # one text for both: the tags in letters that no token covers whole
+        row = parse_row(json.loads(json.dumps(make_record(1)).replace("think>", "thiNk>")))
+    encoder = open_encoder(tokenizer)
+    example = tokenize_row(row, encoder, PLENTY)
+    assert example is not None
+    text = text_of(encoder, example.completion_ids[example.segments > 0])
+    assert text == "".join(row.completion[span.start : span.end] for span in row.spans)
+    expected = {span.weight for span in row.spans} | {1.0}
+    assert set(example.weights.tolist()) == expected
+    assert (example.weights[example.segments == 0] == 1).all()

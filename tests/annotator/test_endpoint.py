@@ -11,11 +11,10 @@ from sqlmodel import col, func, select
 from annotator.endpoint import endpoint_labeler, endpoint_panel, panel_prompt_hash
 from annotator.run import load_vocabulary, run_annotation, run_labeling
 from annotator.steps import CategoryView
-from gateway.budget import Budget, Prices
-from gateway.door import Door, open_door
+from gateway.budget import Budget
+from gateway.door import Door, open_role
 from gateway.faults import BudgetSpent, EndpointUnusable
 from gateway.limits import Pause, Retries
-from gateway.settings import ModelSettings
 from store.engine import reading, transaction
 from store.runs import get_run
 from store.states import ItemStatus, RunStatus
@@ -25,6 +24,7 @@ from store.tables import (
     LabelInstance,
     ModelReply,
     OpenLabel,
+    Run,
     RunItem,
     Segment,
 )
@@ -49,12 +49,24 @@ def filled(engine: sa.Engine) -> sa.Engine:
 
 @contextmanager
 def door_to(
-    engine: sa.Engine, endpoint: FakeEndpoint, model: str = "m", budget: Budget | None = None
+    engine: sa.Engine,
+    endpoint: FakeEndpoint,
+    model: str = "m",
+    budget: Budget | None = None,
+    **prices: float,
 ) -> Iterator[Door]:
-    settings = ModelSettings(api_key="sk-test", base_url=endpoint.base_url, model=model)
-    with open_door(engine, settings=settings, budget=budget) as door:
+    with open_role(engine, endpoint.role(model, **prices), budget) as door:
         door.retries = Retries(pause=Pause(sleep=lambda _s: None))
         yield door
+
+
+def labeled(engine: sa.Engine, door: Door) -> Run:
+    """A run that knows what it pays."""
+
+    def prepare(run: Run) -> None:
+        door.run_id = run.id
+
+    return run_labeling(engine, endpoint_labeler(door.ask), model=door.model, prepare=prepare)
 
 
 def instances(engine: sa.Engine, run_id: int) -> list[tuple[Any, ...]]:
@@ -79,7 +91,7 @@ def test_a_faulty_server_leaves_the_labels_of_a_calm_one(filled: sa.Engine) -> N
     with FakeEndpoint(faults=FAULTS) as endpoint, door_to(filled, endpoint) as door:
         run = run_labeling(filled, endpoint_labeler(door.ask), model="m")
     with FakeEndpoint() as calm, door_to(filled, calm, model="other") as door:
-        calm_run = run_labeling(filled, endpoint_labeler(door.ask), model="other")
+        calm_run = labeled(filled, door)
     assert run.status == calm_run.status == RunStatus.SUCCEEDED
     assert len(instances(filled, run.id)) == TRACES * 3
     assert instances(filled, run.id) == instances(filled, calm_run.id)
@@ -88,10 +100,11 @@ def test_a_faulty_server_leaves_the_labels_of_a_calm_one(filled: sa.Engine) -> N
 
 
 def test_a_capped_run_goes_on_and_pays_for_nothing_twice(filled: sa.Engine) -> None:
-    cap = Budget(max_usd=4_196e-6, prices=Prices(completion_usd=1.0))
+    cap = Budget(max_usd=4_196e-6)
     with FakeEndpoint() as endpoint:
-        with door_to(filled, endpoint, budget=cap) as door, pytest.raises(BudgetSpent):
-            run_labeling(filled, endpoint_labeler(door.ask), model="m")
+        opened = door_to(filled, endpoint, budget=cap, price_out_usd=1.0)
+        with opened as door, pytest.raises(BudgetSpent):
+            labeled(filled, door)
         paid = len(endpoint.bodies)
         assert 0 < paid < TRACES
         with reading(filled) as session:
@@ -109,8 +122,7 @@ def test_a_capped_run_goes_on_and_pays_for_nothing_twice(filled: sa.Engine) -> N
 
 def test_a_new_run_of_the_same_questions_sends_nothing(filled: sa.Engine) -> None:
     with FakeEndpoint() as endpoint, door_to(filled, endpoint) as door:
-        first = run_labeling(filled, endpoint_labeler(door.ask), model="m")
-        second = run_labeling(filled, endpoint_labeler(door.ask), model="m")
+        first, second = labeled(filled, door), labeled(filled, door)
         assert len(endpoint.bodies) == TRACES
     assert (first.tokens, second.tokens) == (120 * TRACES, 0)
     assert instances(filled, first.id) == instances(filled, second.id)
@@ -132,8 +144,11 @@ def test_what_stays_invalid_is_counted_and_not_asked_again(filled: sa.Engine) ->
         assert all("found none" in (item.detail or "") for item in items)
 
 
-def test_a_refused_key_stops_the_run_after_one_request_a_thread(filled: sa.Engine) -> None:
+def test_a_refused_key_stops_the_run_after_one_request_a_thread(
+    filled: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No trace is marked: the run failed, and going on tries them all."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     with (
         FakeEndpoint(faults=[Fault(status=401, echo_key=True)] * 50) as endpoint,
         door_to(filled, endpoint) as door,

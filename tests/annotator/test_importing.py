@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from annotator.importing import BadLine, UnreadableFile, read_traces
+from annotator.importing import BadLine, Reading, read_traces
+from annotator.lines import UnreadableFile
 from annotator.records import TraceRecord, split_response
 
 GOOD: dict[str, Any] = {
@@ -27,7 +28,7 @@ def read(tmp_path: Path, *lines: bytes, **options: Any) -> list[TraceRecord | Ba
     """What a file of these lines gives."""
     path = tmp_path / "traces.jsonl"
     path.write_bytes(b"\n".join(lines))
-    return [record for _, record in read_traces(path, **options)]
+    return [record for _, record in read_traces(path, Reading(**options))]
 
 
 def test_a_good_line_is_a_record(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_gz_file_that_is_cut_off_is_refused_after_its_good_lines(tmp_path: Pat
     noise = [line(id=str(n), answer=f"{n * 7919 % 104729:x}") for n in range(5000)]
     path.write_bytes(gzip.compress(b"\n".join(noise))[:-2000])
     seen = []
-    with pytest.raises(UnreadableFile, match=r"stopped after line \d+"):
+    with pytest.raises(UnreadableFile, match=r"stopped after item \d+"):
         seen.extend(record for _, record in read_traces(path))
     assert seen
 

@@ -13,11 +13,10 @@ import sqlalchemy as sa
 from annotator.endpoint import endpoint_adjudicator, endpoint_annotator, endpoint_labeler
 from annotator.labeler import MAX_CHARACTERS, MAX_SEGMENTS, described, shown_case
 from annotator.steps import AdjudicationCase, CategoryView, LabeledTrace, TraceView
-from gateway.budget import Budget, Prices
-from gateway.door import Door, open_door
+from gateway.budget import Budget
+from gateway.door import Door, open_role
 from gateway.faults import BudgetSpent
 from gateway.limits import Pause, Retries
-from gateway.settings import ModelSettings
 from store.engine import get_engine
 from tests.fakes import (
     BROKEN,
@@ -82,8 +81,7 @@ def opening(engine: sa.Engine) -> Iterator[Opening]:
 
 @contextmanager
 def door_to(engine: sa.Engine, endpoint: FakeEndpoint, budget: Budget | None) -> Iterator[Door]:
-    settings = ModelSettings(api_key="sk-test", base_url=endpoint.base_url, model="m")
-    with open_door(engine, settings=settings, budget=budget) as door:
+    with open_role(engine, endpoint.role(price_out_usd=1.0), budget) as door:
         door.retries = Retries(pause=Pause(sleep=lambda _s: None))
         yield door
 
@@ -95,7 +93,7 @@ def first_message(endpoint: FakeEndpoint, number: int = 0) -> str:
 def test_a_trace_is_labelled_in_one_request(opening: Opening) -> None:
     door, endpoint = opening()
     result = endpoint_labeler(door.ask).label(PLAIN)
-    assert (result.invalid, result.repairs, result.tokens) == (None, (), 120)
+    assert (result.invalid, result.repairs) == (None, ())
     assert [s.segments for s in result.steps] == [(0,), (1,), (2,)]
     assert {given.text for s in result.steps for given in s.labels} <= set(OPEN_LABELS)
     (body,) = endpoint.bodies
@@ -112,7 +110,7 @@ def test_a_rerun_sends_nothing_and_gives_the_same(opening: Opening) -> None:
     assert len(endpoint.bodies) == 2
     second = endpoint_labeler(door.ask).label(PLAIN)
     assert len(endpoint.bodies) == 2
-    assert second == replace(first, tokens=0)
+    assert second == first
 
 
 @pytest.mark.parametrize(
@@ -158,13 +156,12 @@ def test_a_reply_that_was_cut_off_is_asked_for_with_more_room(opening: Opening) 
     assert second["messages"] == first["messages"]
 
 
-def test_what_stays_invalid_says_why_and_what_it_cost(opening: Opening) -> None:
+def test_what_stays_invalid_says_why(opening: Opening) -> None:
     door, endpoint = opening(answer=lambda _body: '{"steps": [{"segments": [0]}]}')
     result = endpoint_labeler(door.ask).label(PLAIN)
     assert len(endpoint.bodies) == 2
     assert result.steps == ()
     assert '"labels" must be a list' in (result.invalid or "")
-    assert result.tokens == 240
     assert result.request_hash is not None
 
 
@@ -172,22 +169,38 @@ def test_a_request_that_fails_has_no_hash(opening: Opening) -> None:
     """So that a later run knows that nothing was answered, and asks again."""
     door, _endpoint = opening(*[BROKEN] * 6)
     result = endpoint_labeler(door.ask).label(PLAIN)
-    assert (result.steps, result.request_hash, result.tokens) == ((), None, 0)
+    assert (result.steps, result.request_hash) == ((), None)
     assert "500" in (result.invalid or "")
 
 
-def test_a_trace_that_does_not_fit_is_refused_unsent(opening: Opening) -> None:
+def test_a_trace_without_segments_is_refused_unsent(opening: Opening) -> None:
     door, endpoint = opening()
-    for long in (trace("x" * (MAX_CHARACTERS + 1)), trace()):
-        for result in (
-            endpoint_labeler(door.ask).label(long),
-            endpoint_annotator(door.ask, "annotator_a").annotate(long, CATEGORIES),
-            endpoint_adjudicator(door.ask).adjudicate(
-                long, CATEGORIES, [AdjudicationCase(0, 1, (), ())]
-            ),
-        ):
-            assert "segments" in (result.invalid or "")
+    for result in (
+        endpoint_labeler(door.ask).label(trace()),
+        endpoint_annotator(door.ask, "annotator_a").annotate(trace(), CATEGORIES),
+        endpoint_adjudicator(door.ask).adjudicate(
+            trace(), CATEGORIES, [AdjudicationCase(0, 1, (), ())]
+        ),
+    ):
+        assert "segments" in (result.invalid or "")
     assert endpoint.bodies == []
+
+
+def test_a_segment_that_fits_into_no_request_is_shown_in_part_and_marked(opening: Opening) -> None:
+    """A line of a megabyte is labelled all the same, and the trace says what was not shown."""
+    door, endpoint = opening()
+    long = trace("before", "beginning " + "x" * 1_000_000 + " end", "after")
+    labeled = endpoint_labeler(door.ask).label(long)
+    annotated = endpoint_annotator(door.ask, "annotator_a").annotate(long, CATEGORIES)
+    cases = [AdjudicationCase(n, n + 1, (), ()) for n in range(3)]
+    decided = endpoint_adjudicator(door.ask).adjudicate(long, CATEGORIES, cases)
+    assert (labeled.invalid, annotated.invalid, decided.invalid) == (None, None, None)
+    assert [n for step in labeled.steps for n in step.segments] == [0, 1, 2]
+    for result in (labeled, annotated):
+        assert "segment 1 has 1,000,016 characters: the middle was left out" in result.repairs
+    shown = [t for n in range(3) for t in data_items(first_message(endpoint, n), "segments")]
+    (cut,) = [text for text in shown if "left out" in text]
+    assert cut.startswith("beginning") and cut.endswith("end") and len(cut) <= MAX_CHARACTERS
 
 
 def test_a_long_trace_is_sent_in_windows_that_cover_it(opening: Opening) -> None:
@@ -200,7 +213,6 @@ def test_a_long_trace_is_sent_in_windows_that_cover_it(opening: Opening) -> None
     assert covered == list(range(MAX_SEGMENTS + 50))
     assert [annotated.steps[0].first, annotated.steps[-1].end] == [0, MAX_SEGMENTS + 50]
     assert len(endpoint.bodies) == 4
-    assert labeled.tokens == 240
 
 
 def test_many_traces_are_labelled_at_once_each_once(opening: Opening) -> None:
@@ -215,7 +227,7 @@ def test_many_traces_are_labelled_at_once_each_once(opening: Opening) -> None:
 def test_the_cap_stops_a_run_and_a_rerun_pays_only_for_the_rest(opening: Opening) -> None:
     """A request reserves 4,096 tokens and takes 20: with room for 100 more, six fit."""
     traces = [trace(f"fact {n}", number=n) for n in range(10)]
-    cap = Budget(max_usd=4_196e-6, prices=Prices(completion_usd=1.0))
+    cap = Budget(max_usd=4_196e-6)
     door, endpoint = opening(budget=cap)
     done: list[LabeledTrace] = []
     with pytest.raises(BudgetSpent, match="USD"):
@@ -225,7 +237,6 @@ def test_the_cap_stops_a_run_and_a_rerun_pays_only_for_the_rest(opening: Opening
     door.budget = Budget()
     again = list(endpoint_labeler(door.ask, 4).label_all(traces))
     assert len(again) == len(endpoint.bodies) == 10
-    assert sum(result.tokens for _, result in again) == 120 * 4
 
 
 def test_an_annotator_gives_categories_of_the_version(opening: Opening) -> None:

@@ -1,6 +1,6 @@
 """Long traces in windows: everything is said once, by the window that saw the most around it."""
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ from annotator.windows import (
     annotate_in_windows,
     label_in_windows,
     part_of,
+    shortened,
     windows,
 )
 
@@ -73,14 +74,14 @@ def test_open_labels_come_from_the_window_that_keeps_the_segment() -> None:
             Step((n,), (GivenLabel(f"{number} of {numbers(part)[0]}", 5),))
             for n, number in enumerate(numbers(part))
         )
-        return LabeledTrace(steps, request_hash=f"h{numbers(part)[0]}", tokens=7, cost_usd=0.5)
+        return LabeledTrace(steps, request_hash=f"h{numbers(part)[0]}")
 
     found = label_in_windows(trace, parts, label)
     said = {step.segments: step.labels[0].text for step in found.steps}
     assert said == {
         (n,): f"{n} of {w.first}" for w in parts for n in range(w.keeps_first, w.keeps_end)
     }
-    assert (found.tokens, found.cost_usd, found.invalid) == (7 * len(parts), len(parts) / 2, None)
+    assert found.invalid is None
     assert f"labelled in {len(parts)} windows" in found.repairs
 
 
@@ -112,18 +113,53 @@ def test_joined_tiles_tile_the_trace(count: int, cuts: list[int]) -> None:
     assert [(step.first, step.end) for step in found.steps] == list(pairwise(edges))
 
 
-def test_one_invalid_window_makes_the_trace_invalid_and_its_costs_count() -> None:
+def test_one_invalid_window_makes_the_trace_invalid_and_stops_it() -> None:
     trace, parts = trace_of(25), windows([10] * 25, 10, 1000, 4)
     asked = list[int]()
 
     def label(part: TraceView) -> LabeledTrace:
         asked.append(numbers(part)[0])
         bad = "no JSON" if len(asked) == 2 else None
-        return LabeledTrace((Step((0,), (GivenLabel("x", 1),)),), bad, request_hash="h", tokens=3)
+        return LabeledTrace((Step((0,), (GivenLabel("x", 1),)),), bad, request_hash="h")
 
     found = label_in_windows(trace, parts, label)
-    assert (found.steps, found.tokens, len(asked)) == ((), 6, 2)
+    assert (found.steps, found.request_hash, len(asked)) == ((), "h", 2)
     assert found.invalid == f"window 2 of {len(parts)}: no JSON"
+
+
+def test_a_window_that_nobody_answers_does_not_keep_the_others_from_being_asked() -> None:
+    """So that a dry run counts all of them, and a batch holds all of them."""
+    trace, parts = trace_of(25), windows([10] * 25, 10, 1000, 4)
+    asked = list[int]()
+
+    def label(part: TraceView) -> LabeledTrace:
+        asked.append(numbers(part)[0])
+        return LabeledTrace((), "not sent")
+
+    found = label_in_windows(trace, parts, label)
+    assert (found.request_hash, len(asked)) == (None, len(parts))
+    assert found.invalid == f"window 1 of {len(parts)}: not sent"
+
+    def adjudicate(part: TraceView, its: list[AdjudicationCase]) -> Adjudication:
+        asked.append(numbers(part)[0])
+        return Adjudication((), "not sent")
+
+    cases = [AdjudicationCase(n, n + 1, (), ()) for n in range(25)]
+    decided = adjudicate_in_windows(trace, parts, cases, adjudicate)  # type: ignore[arg-type]
+    assert (decided.request_hash, len(asked)) == (None, 2 * len(parts))
+    assert "not sent" in (decided.invalid or "")
+
+
+@given(st.lists(st.text(max_size=80), min_size=1, max_size=6), st.integers(60, 70))
+def test_a_shortened_trace_has_the_same_segments_and_each_fits(texts: list[str], most: int) -> None:
+    edges = list(accumulate(map(len, texts), initial=0))
+    whole = TraceView(1, "t", "q", (), "".join(texts), tuple(pairwise(edges)))
+    shown, notes = shortened(whole, most)
+    assert len(shown.segments) == len(texts)
+    for before, after in zip(texts, shown.texts(), strict=True):
+        assert len(after) <= most
+        assert after == before or (before[:5] == after[:5] and before[-5:] == after[-5:])
+    assert len(notes) == sum(len(text) > most for text in texts)
 
 
 def test_every_case_is_decided_once_in_the_window_that_keeps_it() -> None:

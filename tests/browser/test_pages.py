@@ -14,6 +14,10 @@ def addresses(world: World) -> list[str]:
     return [
         "/",
         "/keys",
+        "/account",
+        "/people",
+        "/audit",
+        "/password",
         "/traces",
         f"/traces/{world.trace_id}",
         "/transitions",
@@ -29,6 +33,9 @@ def addresses(world: World) -> list[str]:
         f"{version}/map",
         f"{version}/noise",
         f"{version}/history",
+        f"{version}/guidelines",
+        f"{version}/disagreements",
+        f"{version}/clusters/c0?divided=true",
         f"{version}/diff?before={world.frozen_id}",
     ]
 

@@ -170,7 +170,11 @@ def test_a_curator_approves_and_freezes_by_keyboard(tabs: Tabs) -> None:
         page.locator("#reason").wait_for()
         press(page, "r")
         page.keyboard.type(reason)
-        press(page, "Tab", "Enter")
+        press(page, "Tab")
+        if step == "frozen":
+            page.keyboard.type("v1")
+            press(page, "Tab")
+        press(page, "Enter")
         page.get_by_role("status").get_by_text(f"moved the version to {step}").wait_for()
     with reading(tab.site.engine) as session:
         version = get_version(session, tab.site.world.version_id)

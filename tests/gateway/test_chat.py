@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.chat import OpenAIChat, read_completion, retry_after_s, status_fault
+from gateway.chat import OpenAIChat, read_completion
+from gateway.connection import Connection, retry_after_s, status_fault
 from gateway.exchange import ChatReply, ChatRequest
 from gateway.faults import EndpointUnusable, RequestRejected, TransientFault
 from gateway.schemas import open_labels
@@ -16,7 +17,7 @@ REQUEST = ChatRequest("some-model", ({"role": "user", "content": "JSON please"},
 
 
 def ask(endpoint: FakeEndpoint, request: ChatRequest = REQUEST) -> ChatReply:
-    chat = OpenAIChat(api_key=KEY, base_url=endpoint.base_url, timeout_s=10)
+    chat = OpenAIChat(Connection(api_key=KEY, base_url=endpoint.base_url, timeout_s=10))
     try:
         return chat(request)
     finally:
@@ -51,7 +52,7 @@ def test_the_dialect_is_found_once(
 ) -> None:
     """A server that refuses a form of reply is asked more simply, and so from then on."""
     with FakeEndpoint(takes=takes, refused_keyword=refused_keyword) as endpoint:
-        chat = OpenAIChat(api_key=None, base_url=endpoint.base_url)
+        chat = OpenAIChat(Connection(api_key=None, base_url=endpoint.base_url))
         for _ in range(3):
             chat(REQUEST)
         chat.close()
@@ -92,7 +93,7 @@ def test_a_request_that_no_dialect_helps_is_rejected() -> None:
 def test_after_a_success_a_rejection_is_believed() -> None:
     """The dialect is known by then, so a bad request costs one request and not four."""
     with FakeEndpoint(faults=[None, Fault(status=400)]) as endpoint:
-        chat = OpenAIChat(api_key=None, base_url=endpoint.base_url)
+        chat = OpenAIChat(Connection(api_key=None, base_url=endpoint.base_url))
         chat(REQUEST)
         with pytest.raises(RequestRejected):
             chat(REQUEST)
@@ -110,6 +111,7 @@ TRANSIENT = {
     "no choice": Fault(raw_body='{"choices": []}'),
     "error inside": Fault(raw_body='{"error": {"message": "upstream"}}'),
     "null": Fault(raw_body="null"),
+    "broken off": Fault(finish_reason="error", change=lambda _text: ""),
 }
 
 
@@ -131,14 +133,14 @@ def test_a_server_that_does_not_answer_in_time_may_have_billed() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
-        chat = OpenAIChat(api_key=None, base_url=url, timeout_s=0.2)
+        chat = OpenAIChat(Connection(api_key=None, base_url=url, timeout_s=0.2))
         with pytest.raises(TransientFault, match="in time") as caught:
             chat(REQUEST)
         chat.close()
     assert caught.value.billed
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
 def test_a_hopeless_endpoint_stops_everything_and_keeps_the_key_secret(status: int) -> None:
     """Even a server that quotes the key back does not get it into a message or a traceback."""
     fault = Fault(status=status, echo_key=True)
@@ -150,9 +152,31 @@ def test_a_hopeless_endpoint_stops_everything_and_keeps_the_key_secret(status: i
     assert caught.value.__suppress_context__
 
 
-def test_an_empty_account_is_no_reason_to_wait() -> None:
-    fault = status_fault(429, "no quota", {"retry-after": "1"}, "insufficient_quota")
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "insufficient_quota"), (400, "billing_hard_limit_reached")]
+)
+def test_an_empty_account_is_no_reason_to_wait(status: int, code: str) -> None:
+    fault = status_fault(status, "no quota", {"retry-after": "1"}, code)
     assert isinstance(fault, EndpointUnusable)
+
+
+@pytest.mark.parametrize("word", ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens"])
+def test_a_reply_without_more_room_is_cut_off_whatever_the_server_calls_it(word: str) -> None:
+    with FakeEndpoint(faults=[Fault(finish_reason=word)]) as endpoint:
+        assert ask(endpoint).finish_reason == "length"
+
+
+def test_thinking_that_took_all_the_room_is_no_reply() -> None:
+    """The content is empty then, and what stands in reasoning_content is not taken for it."""
+    with FakeEndpoint(faults=[Fault(as_reasoning=True, finish_reason="length")]) as endpoint:
+        reply = ask(endpoint)
+    assert (reply.text, reply.finish_reason) == ("", "length")
+
+
+def test_a_call_of_a_tool_is_an_empty_reply() -> None:
+    document = {"choices": [{"message": {"content": None, "tool_calls": [{"id": "x"}]},
+                             "finish_reason": "tool_calls"}]}  # fmt: skip
+    assert read_completion(document).text == ""
 
 
 def test_reasoning_refusal_and_truncation_are_told_apart() -> None:

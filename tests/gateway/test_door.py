@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from gateway.budget import Budget, Prices
 from gateway.chat import OpenAIChat
-from gateway.door import Answer, Door, open_door
+from gateway.connection import Connection
+from gateway.door import Answer, Door, open_role
 from gateway.faults import BudgetSpent, EndpointUnusable
 from gateway.limits import Pause, Retries, RetryBudget
-from gateway.settings import ModelSettings
+from gateway.roles import Role, resolve_role
+from gateway.settings import load_role
 from store.engine import get_engine, reading
 from store.errors import InvalidInput
+from store.runs import get_run, start_run
+from store.states import RunKind
 from store.tables import ModelReply
 from tests.fakes import BROKEN, EMPTY, REFUSAL, TOO_LONG, TOO_MANY, FakeEndpoint, Fault
 
@@ -29,7 +34,7 @@ def ask(
     budget: Budget | None = None, retries: Retries | None = None,
 ) -> list[Answer]:  # fmt: skip
     """The answers of one door, as one process would get them."""
-    chat = OpenAIChat(api_key="k", base_url=endpoint.base_url, timeout_s=10)
+    chat = OpenAIChat(Connection(api_key="k", base_url=endpoint.base_url, timeout_s=10))
     waits = Retries(pause=Pause(sleep=lambda _s: None))
     door = Door(engine, chat, "m", budget=budget or Budget(), retries=retries or waits)
     try:
@@ -44,10 +49,9 @@ def test_a_second_process_sends_nothing(engine: sa.Engine) -> None:
         (first,) = ask(engine, endpoint, budget=prices)
         (second,) = ask(engine, endpoint)
         assert len(endpoint.bodies) == 1
-    assert (first.text, first.cached, first.tokens) == ("fine", False, 120)
-    assert first.cost_usd == pytest.approx(140e-6)
+    assert (first.text, first.cached) == ("fine", False)
     assert prices.spend.cost_usd == pytest.approx(140e-6)
-    assert (second.text, second.cached, second.tokens, second.cost_usd) == ("fine", True, 0, 0.0)
+    assert (second.text, second.cached) == ("fine", True)
     assert second.request_hash == first.request_hash
 
 
@@ -132,7 +136,7 @@ def test_the_cap_stops_before_it_is_passed_and_a_higher_one_goes_on(sqlite_url: 
 
 def test_equal_requests_at_once_are_paid_for_once(sqlite_url: str) -> None:
     with FakeEndpoint(reply) as endpoint:
-        chat = OpenAIChat(api_key="k", base_url=endpoint.base_url)
+        chat = OpenAIChat(Connection(api_key="k", base_url=endpoint.base_url))
         door = Door(get_engine(sqlite_url), chat, "m")
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _n: door.ask(MESSAGES), range(8)))
@@ -141,11 +145,56 @@ def test_equal_requests_at_once_are_paid_for_once(sqlite_url: str) -> None:
     assert sorted(answer.cached for answer in answers) == [False] + [True] * 7
 
 
-def test_a_door_needs_an_endpoint_and_a_model(sqlite_url: str) -> None:
+def test_a_door_needs_an_endpoint_and_a_model(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     engine = get_engine(sqlite_url)
-    nowhere = ModelSettings(api_key=None, base_url=None, model="m")
-    with pytest.raises(InvalidInput, match="OPENAI_API_KEY"), open_door(engine, settings=nowhere):
+    nowhere = resolve_role(Role.JUDGE, options={"model": "m"})
+    with pytest.raises(InvalidInput, match="OPENAI_API_KEY"), open_role(engine, nowhere):
         pytest.fail("it opened")
-    nameless = ModelSettings(api_key=None, base_url="http://127.0.0.1:1/v1", model=None)
-    with pytest.raises(InvalidInput, match="--model"), open_door(engine, settings=nameless):
+    nameless = resolve_role(Role.JUDGE, options={"base_url": "http://127.0.0.1:1/v1"})
+    with pytest.raises(InvalidInput, match="--model"), open_role(engine, nameless):
         pytest.fail("it opened")
+
+
+@pytest.mark.parametrize("role", [Role.NAMER, Role.JUDGE])
+def test_any_role_can_be_asked_by_its_settings(
+    sqlite_url: str, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As other rooms ask the namer and the judge: settings, a door, a reply."""
+    with FakeEndpoint(lambda _b: '{"name": "checking"}') as endpoint:
+        monkeypatch.setenv("OPENAI_BASE_URL", endpoint.base_url)
+        monkeypatch.setenv(f"MRALIGN_{role.upper()}_MODEL", "small")
+        with open_role(get_engine(sqlite_url), load_role(role)) as door:
+            answer = door.ask(MESSAGES, {"title": "name", "type": "object"})
+        assert endpoint.bodies[0]["model"] == "small"
+    assert (answer.text, answer.trouble) == ('{"name": "checking"}', None)
+
+
+def test_what_a_role_adds_is_sent_and_makes_another_request(sqlite_url: str) -> None:
+    body = {"chat_template_kwargs": {"enable_thinking": False}}
+    variants: list[dict[str, Any]] = [
+        {}, {"extra_body": body}, {"suffix": "/no_think"}, {"deployment": "int4"},
+    ]  # fmt: skip
+    with FakeEndpoint(reply) as endpoint:
+        for options in [*variants, *variants]:
+            with open_role(get_engine(sqlite_url), endpoint.role(**options)) as door:
+                door.ask(MESSAGES)
+        plain, extra, ended, elsewhere = endpoint.bodies
+    assert extra == plain | body
+    assert ended["messages"] == [{"role": "user", "content": "hello\n\n/no_think"}]
+    assert elsewhere == plain, "the name of a deployment stays here"
+
+
+def test_a_reply_and_what_its_run_paid_are_committed_together(engine: sa.Engine) -> None:
+    """A kill right after it finds the cost in the run's row; a kept reply costs nothing."""
+    run = start_run(engine, RunKind.LABEL)
+    with FakeEndpoint(reply) as endpoint:
+        for _ in range(2):
+            with open_role(engine, endpoint.role(price_in_usd=1.0, price_out_usd=2.0)) as door:
+                door.run_id = run.id
+                door.ask(MESSAGES)
+    with reading(engine) as session:
+        paid = get_run(session, run.id)
+        assert (paid.tokens, paid.cost_usd) == (120, pytest.approx(140e-6))

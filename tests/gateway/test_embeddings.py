@@ -1,5 +1,6 @@
 """Vectors: unit length, independent of company, kept in the store, and safe from odd text."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.embeddings import (
     DIMENSION,
+    MODEL_NAME,
     CachedEncoder,
     Encoder,
     ModelUnavailable,
@@ -19,6 +21,7 @@ from gateway.embeddings import (
     batches_of_one_length,
     check_weights,
     encodable,
+    packaged_model,
     text_hash,
 )
 from store.engine import get_engine
@@ -125,3 +128,24 @@ def test_meaning_is_near(encoder: Encoder) -> None:
     """A paraphrase is nearer than another topic."""
     a, b, c = encoder(["Let me double-check this.", "I should verify that again.", "Paris is hot."])
     assert a @ b > a @ c
+
+
+@pytest.mark.models
+def test_any_model_can_be_named_by_its_folder(tmp_path: Path, encoder: Encoder) -> None:
+    """The same weights elsewhere give the same vectors, under a name that says which they are."""
+    folder = tmp_path / "mine"
+    shutil.copytree(packaged_model(), folder)
+    other = Encoder(str(folder))
+    assert other.name.startswith("mine@") and other.dimension == DIMENSION
+    np.testing.assert_allclose(other(TEXTS), encoder(TEXTS), atol=1e-6)
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+    assert Encoder(str(folder)).name != other.name
+    assert Encoder(MODEL_NAME).name == encoder.name
+
+
+def test_a_model_that_is_not_here_is_refused(tmp_path: Path) -> None:
+    """Nothing is downloaded; a folder without weights is no model."""
+    with pytest.raises(ModelUnavailable, match="nothing is downloaded"):
+        Encoder("nobody/no-such-model")
+    with pytest.raises(ModelUnavailable, match="found none"):
+        Encoder(str(tmp_path))

@@ -90,10 +90,10 @@ def test_a_role_asks_its_model_with_the_key_of_its_variable_and_books_its_price(
     with FakeEndpoint(lambda _body: "fine") as endpoint:
         role = resolve_role(Role.JUDGE, options={**settings, "base_url": endpoint.base_url})
         with open_role(get_engine(sqlite_url), role, budget) as door:
-            answer = door.ask([{"role": "user", "content": "?"}])
-            door.ask([{"role": "user", "content": "?"}])
+            for _ in range(2):
+                door.ask([{"role": "user", "content": "?"}])
         assert (endpoint.keys, endpoint.bodies[0]["seed"]) == ([KEY], 4)
-    assert answer.cost_usd == pytest.approx(budget.spend.cost_usd) == pytest.approx(100e-6)
+    assert budget.spend.cost_usd == pytest.approx(100e-6)
     assert (budget.spend.kept, budget.spend.faults) == (1, 0)
     assert KEY not in repr(role)
 

@@ -61,6 +61,7 @@ def test_without_a_key_labels_come_from_the_offline_labeler(database: str) -> No
     assert result.exit_code == 0, result.output
     assert "working offline" in result.output
     assert "4 done" in result.output and "offline-lexicon-1" in result.output
+    assert "USD" not in result.output, "nothing is spent offline"
     shown = label("show", "--top", "3")
     assert shown.exit_code == 0 and "distinct labels" in shown.output
     assert "\x1b[31m" not in result.output + shown.output
@@ -74,7 +75,7 @@ def test_offline_annotation_says_that_its_annotators_are_not_independent(databas
     for text in ("annotator_a", "agreed", "merged", "adjudicated", "kappa_entailment", "framing",
                  "macro-strategies", "3 done", "not independent"):  # fmt: skip
         assert text in result.output
-    again = CliRunner().invoke(agreement_app, ["--source-a", "consensus"])
+    again = CliRunner().invoke(agreement_app, ["--between", "consensus"])
     assert again.exit_code == 0, again.output
     assert "consensus and annotator_b" in again.output and "not independent" in again.output
 

@@ -1,4 +1,4 @@
-"""`mralign models show`: what is in force, where it comes from, and no key."""
+"""`mralign models`: what is in force, where it comes from, whether it answers, and no key."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from mralign.models import app
 from store.errors import InvalidInput
+from tests.fakes import REFUSAL, FakeEndpoint, Fault
 
 KEY = "sk-secret-000111222"
 
@@ -44,3 +45,43 @@ def test_every_role_is_shown_and_an_unknown_one_refused(config: Path) -> None:
     assert "not set" in result.output
     refused = CliRunner().invoke(app, ["show", "--role", "boss"])
     assert isinstance(refused.exception, InvalidInput)
+
+
+READY = '{"ready": [true]}'
+
+
+def test_a_check_asks_each_model_once_and_says_what_its_server_takes(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven roles, two models; the second refuses what the schema has and some do not know."""
+    monkeypatch.setenv("MRALIGN_MODEL", "small")
+    monkeypatch.setenv("MRALIGN_JUDGE_MODEL", "large")
+    with FakeEndpoint(lambda _b: READY, refused_keyword="uniqueItems") as endpoint:
+        result = CliRunner().invoke(app, ["check", "--base-url", endpoint.base_url])
+        asked = [body["model"] for body in endpoint.bodies]
+        assert all(body["max_tokens"] <= 256 for body in endpoint.bodies)
+    assert result.exit_code == 0, result.output
+    assert (asked.count("small"), asked.count("large"), len(asked)) == (2, 2, 4)
+    assert result.output.count("plain schema, max_tokens") == result.output.count("ready") == 7
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "exit_code"),
+    [
+        (Fault(status=401, echo_key=True), "check OPENAI_API_KEY", 1),
+        (Fault(hang_up=True), "connection broke", 1),
+        (REFUSAL, "it refused", 0),
+        (Fault(finish_reason="length"), "does it think first?", 0),
+        (Fault(change=lambda text: f"Sure: {text}"), "no plain JSON", 0),
+    ],
+)
+def test_a_check_says_what_is_wrong(
+    config: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, said: str, exit_code: int
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("MRALIGN_MODEL", "m")
+    with FakeEndpoint(lambda _b: READY, [fault]) as endpoint:
+        words = ["check", "--role", "judge", "--base-url", endpoint.base_url]
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == exit_code, result.output
+    assert said in " ".join(result.output.split()) and KEY not in result.output

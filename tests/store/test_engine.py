@@ -9,7 +9,8 @@ from sqlmodel import col, select
 
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput
-from store.tables import ProjectFact, Segment
+from store.people_tables import ProjectFact
+from store.tables import Segment
 
 
 def test_a_transaction_is_committed_whole(engine: sa.Engine) -> None:

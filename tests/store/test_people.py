@@ -10,8 +10,8 @@ from store import people
 from store.engine import reading, transaction
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
+from store.people_tables import AuditEntry, SignIn
 from store.states import Role
-from store.tables import AuditEntry, SignIn
 
 PASSWORD = "correct horse battery"
 

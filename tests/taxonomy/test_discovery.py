@@ -111,9 +111,18 @@ def test_a_handful_of_labels_is_clustered_too(count: int) -> None:
     assert found.points.shape == (count, 2) and np.isfinite(found.points).all()
 
 
-def test_without_categories_nothing_is_proposed() -> None:
-    """And without labels there is nothing to do."""
-    assert discover(inventory(3), embed, (), Settings()).proposals == []
+def test_without_categories_some_are_proposed_from_the_labels() -> None:
+    """Each theme is a category of its own, under a macro-strategy; without labels there is none."""
+    labels = inventory(4)
+    guidance = discover(labels, embed, (), Settings()).guidance
+    assert guidance.origin == "cluster"
+    placed = guidance.by_label.argmax(axis=1)
+    themes = np.array([label.key.split()[0] for label in labels])
+    assert all(len(set(placed[themes == theme])) == 1 for theme in THEMES)
+    for category in guidance.categories:
+        assert category.key.split("_")[0] in THEMES and len(category.examples) == 3
+        assert category.macro_strategy and category.definition
+    assert guidance.shares.sum(axis=1) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="at least one label"):
         discover([], embed, (), Settings())
 

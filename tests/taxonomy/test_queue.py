@@ -1,12 +1,21 @@
 """Answers correct the rows that are like them, and the queue asks where that pays."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from taxonomy.answers import Answers, as_shares
+from taxonomy.answers import SPEAKERS, Answers, as_shares
 from taxonomy.embedding import Vectors, unit
-from taxonomy.queue import look_ahead, rank_questions, weigh_rows
+from taxonomy.queue import (
+    Outlook,
+    foresee,
+    look_ahead,
+    rank_questions,
+    weigh_rows,
+    weigh_stakes,
+)
 from taxonomy.spreading import Guess
 
 GROUPS, EACH = 6, 20
@@ -121,9 +130,41 @@ def test_a_row_is_shown_by_its_most_frequent_label() -> None:
 def test_answers_raise_what_is_expected_to_be_right_until_more_no_longer_pays() -> None:
     answers, group = start()
     weights = weigh_rows(np.arange(len(group)), [1] * len(group))
-    first = look_ahead(answers.learn(), weights, rank_questions(answers, answers.learn(), weights))
+
+    def look() -> Outlook:
+        learned = answers.learn()
+        return look_ahead(learned, weights, weigh_stakes(answers, learned, weights))
+
+    first = look()
+    assert first.pays and first.expected_right < 0.6 < first.expected_after <= 1.0
     for row in range(0, len(group), 2):
         answers.give(row, int(group[row]) % 2)
-    last = look_ahead(answers.learn(), weights, rank_questions(answers, answers.learn(), weights))
-    assert first.pays and first.expected_right < 0.6
-    assert last.expected_right > 0.9 and last.next_gain < first.next_gain / 20
+    last = look()
+    assert last.expected_right > 0.9
+    gain, earlier = (each.expected_after - each.expected_right for each in (last, first))
+    assert gain < earlier / 5
+
+
+def test_the_next_answers_gain_less_and_less_and_at_most_all_that_is_lost() -> None:
+    """Six groups: six answers gain nearly everything that twenty do."""
+    answers, group = start()
+    learned, weights = answers.learn(), weigh_rows(np.arange(len(group)), [1] * len(group))
+    stakes = weigh_stakes(answers, learned, weights)
+    gains = foresee(stakes, 20)
+    assert gains[0] == pytest.approx(stakes.gains().max(), rel=1e-5)
+    assert all(later <= sooner * 1.001 for sooner, later in pairwise(gains))
+    assert sum(gains) <= stakes.losing.sum() * 1.001
+    assert sum(gains[:6]) > 0.7 * sum(gains)
+
+
+def test_of_many_answers_those_that_surprise_are_heard_and_some_that_agree() -> None:
+    """Half of each; whatever the order that they came in."""
+    rows = SPEAKERS + 200
+    before = np.tile([0.9, 0.05, 0.05], (rows, 1))
+    vectors = unit(np.random.default_rng(0).normal(size=(rows, 8)).astype(np.float32))
+    surprising = set(range(0, rows, 8))
+    given = {row: [1 if row in surprising else 0] for row in range(rows)}
+    heard = Answers(vectors, before, given=given).speakers().tolist()
+    assert len(heard) == SPEAKERS and surprising <= set(heard)
+    turned = dict(reversed(given.items()))
+    assert Answers(vectors, before, given=turned).speakers().tolist() == heard

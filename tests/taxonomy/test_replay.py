@@ -115,7 +115,7 @@ def test_noise_has_no_category_until_it_is_given_one() -> None:
     """A label marked as noise leaves its group; assigning it brings a category, not a group."""
     marked = ("mark_noise", {"labels": [KEYS[0]]})
     state = replay(two_clusters(), log(marked))
-    assert (state.category(KEYS[0]), state.origin(KEYS[0])) == (None, "noise")
+    assert (state.category(KEYS[0]), state.origin(KEYS[0])) == (None, "reviewed")
     state = replay(
         two_clusters(), log(marked, ("assign", {"labels": [KEYS[0]], "category": "framing"}))
     )

@@ -85,7 +85,7 @@ def rows(engine: sa.Engine, run_id: int) -> tuple[list[Any], list[Any]]:
         memberships = [
             {
                 **membership.model_dump(
-                    exclude={"id", "run_id", "cluster_id", "nearest_cluster_id"}
+                    exclude={"id", "run_id", "cluster_id", "nearest_cluster_id", "phrase_id"}
                 ),
                 "cluster": numbers.get(membership.cluster_id or 0),
                 "nearest": numbers.get(membership.nearest_cluster_id or 0),

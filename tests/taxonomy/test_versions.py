@@ -228,7 +228,7 @@ def test_a_diff_tells_added_retired_and_edited_categories(engine: sa.Engine) -> 
     with reading(engine) as session:
         changes = {entry.key: entry.change for entry in diff(session, "v1", "v2").categories}
         assert diff(session, "v1", "v1").categories == ()
-    assert changes == {"doubt": "added", "framing": "name", "analogy": "retired"}
+    assert changes == {"doubt": "added", "framing": "renamed from Framing", "analogy": "retired"}
 
 
 def test_names_are_unique_and_parents_frozen(engine: sa.Engine) -> None:

@@ -38,7 +38,7 @@ def test_decisions_hold_on_both_stores(engine: sa.Engine) -> None:
         ("categories/analogy/retire", {"into": "comparison"}),
         ("submit", {"reason": "ready"}),
         ("approve", {"reason": "agreed"}),
-        ("freeze", {"reason": "signed"}),
+        ("freeze", {"reason": "signed", "typed_name": "v1"}),
     )
     for address, fields in steps:
         answer = cora.post(

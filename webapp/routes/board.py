@@ -7,18 +7,16 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign
-from taxonomy.priority import lay_lanes
+from taxonomy.curation import Assign, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import BoardLane, BoardPage
+from webapp.keymap import board_letters
+from webapp.pages.review import BoardLane, BoardPage
 from webapp.permissions import Action
 from webapp.reviews import Review
 from webapp.routes.clusters import Done, notice_of
 from webapp.routes.decisions import take
 
 router = APIRouter(prefix="/versions/{version_id}")
-# The letters that move a cluster; the others mean something on every page.
-LETTERS = "abcdefhilmopqrstvwxz"
 At = Annotated[str, Query(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")]
 
 
@@ -27,44 +25,52 @@ def show_board(visit: Visiting, version_id: RowId, at: At = "", done: Done = Non
     """Every lane, the most doubtful first."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
-    lanes = lanes_of(review)
+        notice = notice_of(visit, session, version_id, done)
+    letters = board_letters(visit.shell().keys)
+    lanes = lanes_of(review, letters)
     return visit.show(
         BoardPage(
             review=review,
             lanes=lanes,
-            moves=[(letter_of(review, category.key), category) for category in review.categories],
+            moves=[
+                (letter_of(review, letters, category.key), category)
+                for category in review.categories
+            ],
             at=at or next((group.anchor for one in lanes for group in one.lane.open), ""),
             notice=notice,
         )
     )
 
 
-def lanes_of(review: Review) -> list[BoardLane]:
+def lanes_of(review: Review, letters: str = "") -> list[BoardLane]:
     """The lanes with their categories and letters."""
     return [
-        BoardLane(lane, review.by_key.get(lane.category or ""), letter_of(review, lane.category))
-        for lane in lay_lanes(review.groups, review.by_key)
+        BoardLane(
+            lane, review.by_key.get(lane.category or ""), letter_of(review, letters, lane.category)
+        )
+        for lane in review.lanes
     ]
 
 
-def letter_of(review: Review, key: str | None) -> str:
+def letter_of(review: Review, letters: str, key: str | None) -> str:
     """The letter of a category, by its place; those past the last letter have none."""
-    place = review.by_key[key].position if key is not None else len(LETTERS)
-    return LETTERS[place] if place < len(LETTERS) else ""
+    place = review.by_key[key].position if key is not None else len(letters)
+    return letters[place] if place < len(letters) else ""
 
 
 @router.post("/board", dependencies=[allows(Action.REVIEW)])
 def put_in_lane(visit: Visiting, version_id: RowId) -> Response:
-    """Put clusters in one category: a lane as it was shown, or the exceptions that were ticked."""
+    """Put clusters in one category, a lane or what was ticked; or mark what was ticked as noise."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
     anchors = [anchor[:40] for anchor in visit.form.fields.get("anchor", ())]
-    if not anchors or "category" not in visit.form.fields:
+    noise, placed = "noise" in visit.form.fields, "category" in visit.form.fields
+    if not anchors or noise == placed:
         raise InvalidInput("expected clusters and a category to put them in; tick some")
     groups = [review.group(anchor) for anchor in dict.fromkeys(anchors)]
     labels = tuple(label.open_label_id for group in groups for label in group.labels)
-    decision = Assign(label_ids=labels, category=visit.form.line("category") or None)
+    category = visit.form.line("category") or None
+    decision = MarkNoise(labels) if noise else Assign(label_ids=labels, category=category)
     following = _following(review, set(anchors))
     return _back(version_id, take(visit, version_id, decision), following)
 

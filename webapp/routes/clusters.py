@@ -11,11 +11,12 @@ from starlette.responses import JSONResponse, Response
 from store.engine import reading
 from taxonomy.curation import Group
 from webapp.choices import rank_choices
-from webapp.dependencies import RowId, Visiting, allows
-from webapp.history import EventLine, find_line, list_lines, list_numbered
-from webapp.pages import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
+from webapp.dependencies import RowId, Visit, Visiting, allows
+from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
+from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
 from webapp.permissions import Action
-from webapp.queries.examples import Example, list_examples
+from webapp.proposals import Division, divide, names_for
+from webapp.queries.examples import Examples, list_examples
 from webapp.reviews import Review
 from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
 
@@ -26,13 +27,19 @@ RECENT = 5
 
 Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
-Done = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
+Done = Annotated[int | None, Query(ge=1 - 2**31, le=2**31 - 1)]  # below 0: minus a verdict
 Words = Annotated[str, Query(max_length=200)]
 
 
-def notice_of(session: Session, version_id: int, done: int | None) -> EventLine | None:
+def notice_of(
+    visit: Visit, session: Session, version_id: int, done: int | None
+) -> EventLine | None:
     """The decision that the visitor just made, to be told of and perhaps taken back."""
-    return find_line(session, version_id, done) if done is not None else None
+    if done is None or visit.viewer is None:
+        return None
+    if done < 0:
+        return find_act(session, version_id, -done, visit.viewer)
+    return find_line(session, version_id, done)
 
 
 @router.get("/clusters", dependencies=[allows(Action.READ)])
@@ -48,7 +55,7 @@ def show_clusters(
     """A page of the list."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
+        notice = notice_of(visit, session, version_id, done)
     words = " ".join(q.split())
     show = show if show in SHOWN else "all"
     found = sort_groups(review, filter_groups(review, words, show), sort)
@@ -118,25 +125,39 @@ def _point(review: Review, group: Group) -> dict[str, Any]:
 
 
 @router.get("/clusters/{anchor}", dependencies=[allows(Action.READ)])
-def show_cluster(visit: Visiting, version_id: RowId, anchor: Anchor, done: Done = None) -> Response:
-    """One cluster with its labels, its examples, and what can be decided."""
+def show_cluster(
+    visit: Visiting,
+    version_id: RowId,
+    anchor: Anchor,
+    done: Done = None,
+    divided: bool = False,
+) -> Response:
+    """One cluster with its labels, its examples, and what can be decided.
+
+    `divided` ticks the labels that the machine would split off.
+    """
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
         group = review.group(anchor)
+        division = divide(session, review, group) if divided else Division()
+        # Those that are ticked come first: what one confirms is what one sees.
+        shown = sorted(group.labels, key=lambda one: one.open_label_id not in division.label_ids)
         page = ClusterPage(
             review=review,
             group=group,
-            labels=group.labels[:LABELS_SHOWN],
-            hidden_labels=max(0, len(group.labels) - LABELS_SHOWN),
+            labels=shown[:LABELS_SHOWN],
+            hidden_labels=max(0, len(shown) - LABELS_SHOWN),
             choices=rank_choices(review, group),
             others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
             examples=_examples(session, review, group),
+            names=names_for(session, review, group),
+            division=division,
             comments=list_numbered(session, group.comments),
-            recent=list_lines(session, version_id, limit=RECENT),
+            recent=list_lines(session, version_id, limit=RECENT, blind_to=visit.blind_to(review)),
             earlier=_neighbour(review.groups, group, -1),
             later=_neighbour(review.groups, group, 1),
             unreviewed=review.next_unreviewed(anchor),
-            notice=notice_of(session, version_id, done),
+            notice=notice_of(visit, session, version_id, done),
         )
         return visit.show(page)
 
@@ -145,9 +166,9 @@ def _others(review: Review, group: Group) -> list[Group]:
     return [other for other in review.groups if other.anchor != group.anchor]
 
 
-def _examples(session: Session, review: Review, group: Group) -> Sequence[Example]:
+def _examples(session: Session, review: Review, group: Group) -> Examples:
     if review.cluster_run_id is None or review.label_run_id is None:
-        return ()
+        return Examples([], [])
     ids = [label.open_label_id for label in group.labels]
     return list_examples(session, review.cluster_run_id, review.label_run_id, ids)
 
@@ -164,7 +185,7 @@ def show_noise(
     """The labels that are in no cluster."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        notice = notice_of(session, version_id, done)
+        notice = notice_of(visit, session, version_id, done)
     start = LABELS_SHOWN * (page - 1)
     later = f"?page={page + 1}" if start + LABELS_SHOWN < len(review.noise) else ""
     rows = review.noise[start : start + LABELS_SHOWN]
@@ -181,7 +202,10 @@ def show_history(
     """Every decision, the newest first."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        lines = list_lines(session, version_id, before=before)
-        notice = notice_of(session, version_id, done)
+        lines = list_lines(session, version_id, before=before, blind_to=visit.blind_to(review))
+        acts = list_acts(session, version_id, visit.viewer) if visit.viewer and review.blind else []
+        notice = notice_of(visit, session, version_id, done)
     later = f"?before={lines[-1].revision}" if lines and lines[-1].revision > 1 else ""
-    return visit.show(HistoryPage(review=review, lines=lines, later=later, notice=notice))
+    return visit.show(
+        HistoryPage(review=review, lines=lines, acts=acts, later=later, notice=notice)
+    )

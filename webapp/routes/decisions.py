@@ -3,10 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from store.engine import reading, transaction
-from store.errors import InvalidInput
+from store.audit import Actor
+from store.engine import reading
+from store.errors import InvalidInput, NotFound
+from store.reviews import get_event
+from store.verdicts import get_rules, list_acts
 from taxonomy.curation import (
     Assign,
     Decision,
@@ -16,13 +20,13 @@ from taxonomy.curation import (
     Rename,
     Split,
     decide,
-    get_review_state,
     undo,
 )
-from taxonomy.priority import line_up
+from taxonomy.judging import judge, withdraw
+from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
-from webapp.reviews import next_waiting
+from webapp.repeating import once
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
@@ -32,29 +36,39 @@ Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
 def take(visit: Visit, version_id: int, decision: Decision) -> int:
     """Write a decision down, unless somebody decided since the page was read; its revision.
 
+    Where people review blind it is a verdict: the number is then minus its act.
+
     Raises:
         Conflict: somebody did.
     """
-    with transaction(visit.engine) as session:
+    seen = visit.form.number("revision")
+    reason = visit.form.text("reason") or None
+
+    def deed(session: Session, person: Actor) -> int:
+        if isinstance(decision, Assign | MarkNoise) and reviews_blind(visit, session, version_id):
+            return -judge(session, version_id, decision, person=person, seen_revision=seen)
         event = decide(
-            session,
-            version_id,
-            decision,
-            person=visit.person(session),
-            seen_revision=visit.form.number("revision"),
-            reason=visit.form.text("reason") or None,
+            session, version_id, decision, person=person, seen_revision=seen, reason=reason
         )
         return event.revision
+
+    return once(visit, deed)
+
+
+def reviews_blind(visit: Visit, session: Session, version_id: int) -> bool:
+    """Whether what the visitor decides about labels is a verdict."""
+    overlap = get_rules(session, version_id).overlap
+    return visit.viewer is not None and is_blind(visit.viewer, overlap)
 
 
 def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = False) -> Response:
     """On to the next cluster, or to the same one; to the list where that one is no more."""
     with reading(visit.engine) as session:
-        groups = get_review_state(session, version_id).groups
-    following = next_waiting(line_up(groups), anchor) if advance else None
+        review = visit.review(session, version_id)
+    following = review.next_unreviewed(anchor) if advance else None
     if following is not None:
         anchor = following.anchor
-    place = f"clusters/{anchor}" if any(group.anchor == anchor for group in groups) else "clusters"
+    place = f"clusters/{anchor}" if anchor in review.by_anchor else "clusters"
     return RedirectResponse(f"/versions/{version_id}/{place}?done={done}", 303)
 
 
@@ -62,7 +76,8 @@ def back(visit: Visit, version_id: int, anchor: str, done: int, advance: bool = 
 def rename(visit: Visiting, version_id: RowId, anchor: Anchor) -> Response:
     """Give the cluster another name and definition."""
     form = visit.form
-    decision = Rename(anchor, form.line("name"), form.text("definition"))
+    definition = form.text("definition") if "definition" in form.fields else None
+    decision = Rename(anchor, form.line("name"), definition)
     return back(visit, version_id, anchor, take(visit, version_id, decision))
 
 
@@ -116,23 +131,48 @@ def assign_labels(visit: Visiting, version_id: RowId) -> Response:
 
 @router.post("/undo", dependencies=[reviewing])
 def take_back(visit: Visiting, version_id: RowId) -> Response:
-    """Undo a decision, by default the newest; of an undo, that is redo."""
+    """Undo a decision, by default the newest; of an undo, that is redo. Of a verdict too."""
     form = visit.form
-    with transaction(visit.engine) as session:
-        event = undo(
-            session,
-            version_id,
-            person=visit.person(session),
-            event_id=form.number("event") if form.token("event") else None,
-            seen_revision=form.number("revision"),
-        )
-    return _where(visit, version_id, event.revision)
+    act = form.number("act") if form.token("act") else None
+    event_id = form.number("event") if form.token("event") else None
+    seen = form.number("revision")
+
+    def deed(session: Session, person: Actor) -> int:
+        chosen, number = act, event_id
+        if act is None and event_id is None and reviews_blind(visit, session, version_id):
+            chosen, number = _newest_own(visit, session, version_id, person)
+        if chosen is not None:
+            withdraw(session, version_id, chosen, person=person)
+            return -chosen
+        event = undo(session, version_id, person=person, event_id=number, seen_revision=seen)
+        return event.revision
+
+    return _where(visit, version_id, once(visit, deed))
+
+
+def _newest_own(
+    visit: Visit, session: Session, version_id: int, person: Actor
+) -> tuple[int | None, int | None]:
+    """The newest thing that a blind reviewer did and may take back: a verdict, or an event.
+
+    Raises:
+        NotFound: there is none.
+    """
+    review = visit.review(session, version_id)
+    acts = list_acts(session, version_id, person.id)
+    number = max((number for number in review.undoable if number > 0), default=None)
+    event = get_event(session, version_id, number) if number is not None else None
+    if acts and (event is None or acts[0].created_at >= event.created_at):
+        return acts[0].act, None
+    if event is None:
+        raise NotFound("expected a decision of yours to undo, found none")
+    return None, event.id
 
 
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", "queue", "board", ""):
+    if place in ("history", "noise", "queue", "board", "disagreements", ""):
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)

@@ -1,12 +1,11 @@
-"""The pipeline from left to right, and the map of keys."""
+"""The pipeline from left to right."""
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from store.engine import reading
 from webapp.dependencies import Visiting, allows
-from webapp.keymap import KEYS
-from webapp.pages import KeysPage, OverviewPage, Stage
+from webapp.pages.records import OverviewPage, Stage
 from webapp.permissions import Action
 from webapp.queries.counts import Counts, count_stages
 from webapp.reviews import Review, find_current_version
@@ -24,12 +23,6 @@ def show_overview(visit: Visiting) -> Response:
     stages = describe_stages(counts, review)
     step = next((stage.command for stage in stages if stage.figure == 0), "")
     return visit.show(OverviewPage(stages=stages, next_step=step))
-
-
-@router.get("/keys", dependencies=[allows(Action.READ)])
-def show_keys(visit: Visiting) -> Response:
-    """The keys that the pages know, for those who look them up without a script."""
-    return visit.show(KeysPage(keys=KEYS))
 
 
 def describe_stages(counts: Counts, review: Review | None) -> list[Stage]:

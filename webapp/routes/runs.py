@@ -13,7 +13,7 @@ from store.states import RunKind
 from webapp.charts import Curve, line_chart_svg
 from webapp.commands import command_of
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages import RunPage, RunsPage
+from webapp.pages.records import RunPage, RunsPage
 from webapp.permissions import Action
 from webapp.queries import runs
 from webapp.rendering import svg_response

@@ -10,7 +10,7 @@ from store.engine import reading
 from store.states import Polarity
 from webapp.colours import macro_classes
 from webapp.dependencies import AfterId, RowId, Visiting, allows
-from webapp.pages import TracePage, TracesPage
+from webapp.pages.records import TracePage, TracesPage
 from webapp.permissions import Action
 from webapp.queries import traces
 from webapp.reviews import find_current_version

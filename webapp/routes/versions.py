@@ -8,7 +8,7 @@ from store.runs import find_latest_run
 from store.states import RunKind
 from taxonomy.vocabulary import PRESETS
 from webapp.dependencies import Visit, Visiting, allows
-from webapp.pages import NoVersionPage
+from webapp.pages.vocabulary import NoVersionPage
 from webapp.permissions import Action
 from webapp.reviews import find_current_version
 

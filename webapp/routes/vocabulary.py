@@ -5,19 +5,26 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from store.engine import reading, transaction
+from store.audit import Actor
+from store.engine import reading
+from store.errors import InvalidInput
 from store.metadata import utc_now
 from store.reviews import lock_version
 from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
-from store.tables import Person, TaxonomyVersion
+from store.tables import TaxonomyVersion
 from taxonomy import versions
+from taxonomy.contents import hash_content
 from taxonomy.curation import AddCategory, CategoryView, EditCategory, RetireCategory
+from taxonomy.signing import approve_rows, list_rows
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.pages import DiffPage, Step, VocabularyPage
+from webapp.history import list_numbered
+from webapp.pages.vocabulary import DiffPage, Step, VocabularyPage
 from webapp.permissions import Action
+from webapp.repeating import once
 from webapp.routes.clusters import Done, notice_of
 from webapp.routes.decisions import take
 
@@ -40,8 +47,14 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
         review = visit.review(session, version_id)
         listed = versions.list_versions(session)
         version = versions.get_version(session, version_id)
+        # What is open in a row would tell a blind reviewer what others said.
+        rows = list_rows(session, version_id) if review.open and not review.blind else {}
+        approvals = sorted({row.approval for row in rows.values() if row.approval})
         page = VocabularyPage(
             review=review,
+            rows=rows,
+            approvals={line.id: line for line in list_numbered(session, approvals)},
+            hash_to_come=_hash_to_come(session, version),
             version=version,
             versions=listed,
             life=describe_life(version.status),
@@ -55,9 +68,15 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
             noise_instances=sum(label.instances for label in review.noise),
             compared_with=_compared_with(version, listed),
             suggested_name=_suggest_name(listed),
-            notice=notice_of(session, version_id, done),
+            notice=notice_of(visit, session, version_id, done),
         )
         return visit.show(page)
+
+
+def _hash_to_come(session: Session, version: TaxonomyVersion) -> str:
+    if version.status != VersionStatus.APPROVED:
+        return ""
+    return hash_content(versions.get_content(session, version))
 
 
 def describe_life(status: VersionStatus) -> list[Step]:
@@ -99,7 +118,8 @@ def _suggest_name(listed: Sequence[TaxonomyVersion]) -> str:
 def draft(visit: Visiting) -> Response:
     """A new draft, on the newest cluster run, from a preset or from a frozen version."""
     form = visit.form
-    with transaction(visit.engine) as session:
+
+    def deed(session: Session, person: Actor) -> int:
         run = find_latest_run(session, RunKind.CLUSTER)
         version = versions.create_draft(
             session,
@@ -107,9 +127,11 @@ def draft(visit: Visiting) -> Response:
             cluster_run_id=run.id if run else None,
             preset=form.line("preset") or None,
             parent=form.number("parent") if form.token("parent") else None,
-            person=visit.person(session),
+            person=person,
         )
-    return RedirectResponse(f"/versions/{version.id}", 303)
+        return version.id
+
+    return RedirectResponse(f"/versions/{once(visit, deed)}", 303)
 
 
 @router.post("/{version_id}/submit", dependencies=[allows(Action.SUBMIT)])
@@ -132,19 +154,41 @@ def approve(visit: Visiting, version_id: RowId) -> Response:
 
 @router.post("/{version_id}/freeze", dependencies=[allows(Action.FREEZE)])
 def freeze(visit: Visiting, version_id: RowId) -> Response:
-    """Freeze the version for ever."""
+    """Freeze the version for ever; its name, typed, says that this one is meant.
+
+    Raises:
+        InvalidInput: another name was typed.
+    """
+    with reading(visit.engine) as session:
+        name = versions.get_version(session, version_id).name
+    if visit.form.line("typed_name") != name:
+        raise InvalidInput(f"expected the version's name, {name}, to be typed; type it and freeze")
     return _move(visit, version_id, versions.freeze)
 
 
 def _move(visit: Visit, version_id: int, move: Move) -> Response:
     """Change the status, unless somebody decided since the page was read."""
     form = visit.form
-    with transaction(visit.engine) as session:
+
+    def deed(session: Session, person: Actor) -> int:
         lock_version(session, version_id, form.number("revision"))
-        person: Person = visit.person(session)
-        version = move(session, version_id, person=person, reason=form.text("reason"))
-        done = version.revision
-    return RedirectResponse(f"/versions/{version_id}?done={done}", 303)
+        return move(session, version_id, person=person, reason=form.text("reason")).revision
+
+    return _back(version_id, once(visit, deed))
+
+
+@router.post("/{version_id}/rows", dependencies=[allows(Action.APPROVE)])
+def approve_some(visit: Visiting, version_id: RowId) -> Response:
+    """Approve rows as they were seen: each is sent as its key and its fingerprint."""
+    form = visit.form
+    sent = [value.partition(":") for value in form.fields.get("row", ())]
+    rows = {key[:100]: seen[:64] for key, _, seen in sent}
+
+    def deed(session: Session, person: Actor) -> int:
+        event = approve_rows(session, version_id, rows, person=person, reason=form.text("reason"))
+        return event.revision
+
+    return _back(version_id, once(visit, deed))
 
 
 @router.post("/{version_id}/categories", dependencies=[editing])
@@ -158,6 +202,7 @@ def add_category(visit: Visiting, version_id: RowId) -> Response:
         definition=form.text("definition"),
         scope_note=form.text("scope_note"),
         examples=form.lines("examples"),
+        counter_examples=form.lines("counter_examples"),
     )
     return _back(version_id, take(visit, version_id, decision))
 
@@ -173,6 +218,7 @@ def edit_category(visit: Visiting, version_id: RowId, key: Key) -> Response:
         definition=form.text("definition"),
         scope_note=form.text("scope_note"),
         examples=form.lines("examples"),
+        counter_examples=form.lines("counter_examples"),
     )
     return _back(version_id, take(visit, version_id, decision))
 

@@ -1,9 +1,19 @@
 // Keys: every element that names one with data-key is pressed by it; data-focus-key focuses.
-// Nothing fires while somebody types in a field, nor with Ctrl, Alt or Meta held.
+// Nothing fires while somebody types in a field, nor with Ctrl, Alt or Meta held. Keys that are
+// pressed while a page is on its way wait for it: none is lost, at any speed.
 
 const SWITCH = "mralign-single-keys";
 const dialog = document.getElementById("keys");
+const pressed = [];
 let waiting = false;
+
+function bound(name) {
+  return document.body.dataset[`bound${name}`];
+}
+
+function isBusy() {
+  return document.documentElement.hasAttribute("data-busy");
+}
 
 function isOn() {
   return localStorage.getItem(SWITCH) !== "off";
@@ -77,12 +87,12 @@ function act(key) {
   if (key === "Enter" && !isIdle()) return false;
   const move = find(key, "data-move");
   if (move) return moveTo(move);
-  if (key === "y" && document.querySelector("[data-lane]")) return acceptLane();
+  if (key === bound("Lane") && document.querySelector("[data-lane]")) return acceptLane();
   const focused = find(key, "data-focus-key");
   if (focused) return focusFirst(focused), true;
   const element = find(key, "data-key");
   if (element) return element.hasAttribute("data-first-tick") ? focusFirst(element) : press(element), true;
-  if (key === "j" || key === "k") return moveRow(key === "j" ? 1 : -1);
+  if (key === bound("Next") || key === bound("Previous")) return moveRow(key === bound("Next") ? 1 : -1);
   if (key === "Enter") return confirmForm();
   return false;
 }
@@ -100,10 +110,10 @@ function describe() {
   }
   const form = document.querySelector("form[data-enter]");
   if (form) rows.push(["Enter", form.getAttribute("data-key-name")]);
-  if (document.querySelector("[data-accept]")) rows.push(["y", "accept the lane with the focus, else the first"]);
-  if (document.querySelector("[data-rows]")) rows.push(["j k", "next and previous row"]);
+  if (document.querySelector("[data-accept]")) rows.push([bound("Lane"), "accept the lane with the focus, else the first"]);
+  if (document.querySelector("[data-rows]")) rows.push([`${bound("Next")} ${bound("Previous")}`, "next and previous row"]);
   for (const link of document.querySelectorAll("[data-go]")) {
-    rows.push([`g ${link.getAttribute("data-go")}`, `go to: ${link.textContent}`]);
+    rows.push([`${bound("Go")} ${link.getAttribute("data-go")}`, `go to: ${link.textContent}`]);
   }
   return rows;
 }
@@ -124,35 +134,65 @@ function showKeys() {
   dialog.showModal();
 }
 
+function use(key) {
+  if (key === "?") return showKeys(), true;
+  if (!isOn()) return false;
+  if (key === bound("Go") && !waiting) {
+    waiting = true;
+    setTimeout(() => { waiting = false; }, 1500);
+    return true;
+  }
+  const done = waiting ? go(key) : act(key);
+  waiting = false;
+  return done;
+}
+
 function onKey(event) {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || !dialog) return;
+  if (isBusy() && (event.key.length === 1 || event.key === "Enter")) {
+    event.preventDefault();
+    const away = document.documentElement.getAttribute("data-busy") === "offline";
+    if (away) pressed.length = 0;
+    else if (isOn() || takesText(document.activeElement)) pressed.push(event.key);
+    return;
+  }
   if (takesText(event.target)) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  if (dialog.open) return;
-  if (event.key === "?") {
-    event.preventDefault();
-    showKeys();
-    return;
-  }
-  if (!isOn()) return;
-  if (event.key === "g" && !waiting) {
-    waiting = true;
-    setTimeout(() => { waiting = false; }, 1500);
-    return;
-  }
-  const done = waiting ? go(event.key) : act(event.key);
-  waiting = false;
-  if (done) event.preventDefault();
+  if (document.querySelector("dialog[open]")) return;
+  if (event.key === "Shift") return;
+  if (use(event.key)) event.preventDefault();
 }
+
+function submit(form) {
+  form?.requestSubmit([...form.elements].find((element) => element.type === "submit"));
+}
+
+// A key that waited does what it would have done on the page that is there now.
+function type(key) {
+  const field = document.activeElement;
+  if (!takesText(field)) return key === "Enter" && !isIdle() ? field.click() : use(key);
+  if (key === "Enter") return field.tagName === "TEXTAREA" ? field.setRangeText("\n", field.selectionStart, field.selectionEnd, "end") : submit(field.form);
+  if (field.tagName === "SELECT") return undefined;
+  field.setRangeText(key, field.selectionStart, field.selectionEnd, "end");
+  return field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function release() {
+  while (pressed.length && !isBusy() && !document.querySelector("dialog[open]")) type(pressed.shift());
+}
+
+document.addEventListener("flow:shown", release);
+dialog?.addEventListener("close", release);
 
 document.addEventListener("keydown", onKey);
 if (dialog) {
   dialog.querySelector("[data-keys-on]").addEventListener("change", (event) => {
     localStorage.setItem(SWITCH, event.target.checked ? "on" : "off");
   });
-  document.querySelector("[data-keys-open]")?.addEventListener("click", (event) => {
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[data-keys-open]")) return;
     event.preventDefault();
     showKeys();
   });

@@ -1,0 +1,124 @@
+"""Reviewing from the command line: what comes next, and another clustering under a version."""
+
+from typing import Annotated
+
+import typer
+
+from mralign.database import open_database
+from mralign.terminal import say, show_table
+from mralign.version_names import name_or_number
+from store.engine import reading, transaction
+from store.taxonomies import get_version
+from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.priority import line_up
+from taxonomy.queue import Outlook
+from taxonomy.reclustering import compare_clusterings
+from taxonomy.reclustering import recluster as change_clustering
+from taxonomy.shifts import Shift
+
+Name = Annotated[str, typer.Argument(help="The version's name or number.")]
+
+
+def queue(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, help="Clusters, and single labels.")] = 15,
+) -> None:
+    """Say what to decide next, what that is expected to put right, and whether more review pays.
+
+    A gain is in percent of the inventory, instances counted three to one against labels.
+    """
+    with reading(open_database()) as session:
+        version = get_version(session, name_or_number(name))
+        state = get_review_state(session, version.id)
+    _show_clusters(state, limit)
+    if state.prospects is None:
+        say("single labels and gains: none, for the cluster run kept no guesses")
+        return
+    rows = [
+        (label.text, label.instances, label.category or label.origin, label.doubt,
+         f"{100 * question.gain:.2f}", "again" if question.again else "")
+        for label, question in state.doubtful[:limit]
+    ]  # fmt: skip
+    columns = ("label", "instances", "as it stands", "doubt", "gain %", "")
+    show_table(columns, rows, title="Single labels, the most telling first")
+    say(describe_outlook(state.prospects.outlook))
+
+
+def _show_clusters(state: ReviewState, limit: int) -> None:
+    waiting = line_up(state.groups, state.gains)
+    rows = [
+        (
+            one.group.name,
+            len(one.group.labels),
+            one.group.instances,
+            one.group.category or "none",
+            one.doubt,
+            f"{100 * one.weight:.2f}" if state.gains is not None else "",
+            one.reason,
+        )
+        for one in waiting[:limit]
+    ]
+    columns = ("cluster", "labels", "instances", "leans to", "doubt", "gain %", "why")
+    show_table(columns, rows, title=f"Clusters that wait: {len(waiting)}")
+
+
+def describe_outlook(outlook: Outlook) -> str:
+    """How right the assignments are expected to be, and whether more answers pay, in words."""
+    now, after = 100 * outlook.expected_right, 100 * outlook.expected_after
+    pays = "more review pays" if outlook.pays else "more review hardly pays"
+    return (
+        f"expected to be right: {now:.1f} % as it stands, {after:.1f} % after "
+        f"{outlook.answers} more answers; {pays}"
+    )
+
+
+def recluster(
+    name: Name,
+    cluster_run: Annotated[int, typer.Option(help="The cluster run to go over to.")],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; without this the difference is shown only.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; it stays in the version's log.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Clusters, and labels.")] = 20,
+) -> None:
+    """Show what another clustering changes in a review; with --apply, go over to it.
+
+    Every decision stays: decisions name labels, not clusters. The way back is the earlier run.
+    """
+    engine = open_database()
+    with reading(engine) as session:
+        version = get_version(session, name_or_number(name))
+        shift = compare_clusterings(session, version.id, cluster_run)
+    _show_shift(shift, limit)
+    if not apply:
+        say(f"nothing is changed; add --apply to put {version.name} on cluster run {cluster_run}")
+        return
+    with transaction(engine) as session:
+        event = change_clustering(session, version.id, cluster_run, person=None, reason=reason)
+    say(f"{version.name} stands on cluster run {cluster_run} now, revision {event.revision}")
+
+
+def _show_shift(shift: Shift, limit: int) -> None:
+    groups = [
+        (each.change, ", ".join(each.before), ", ".join(each.after), each.instances)
+        for each in shift.groups[:limit]
+    ]
+    if groups:
+        show_table(("clusters", "from", "to", "instances"), groups)
+    moved = [
+        (each.text, each.before or "none", each.after or "none", each.instances)
+        for each in shift.moved[:limit]
+    ]
+    if moved:
+        show_table(("label", "from", "to", "instances"), moved)
+    say(
+        f"labels: {shift.added.labels} new ({shift.added.instances} instances), "
+        f"{shift.gone.labels} gone ({shift.gone.instances}), {len(shift.moved)} change category "
+        f"({sum(each.instances for each in shift.moved)}); {shift.reviewed.labels} reviewed ones "
+        f"stay ({shift.reviewed.instances})"
+    )
+    say(
+        f"clusters: {shift.kept_groups} stay, {len(shift.groups)} change; decisions: "
+        f"{shift.decisions_hold} hold, {shift.decisions_hold_in_part} hold for the labels that "
+        f"are left, {shift.decisions_without_labels} have no label left"
+    )

@@ -1,0 +1,65 @@
+"""What the card proposes: other names for a cluster, and how to divide it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlmodel import Session, col
+
+from store.tables import Cluster, ClusterDescription
+from taxonomy.curation import Group, LabelView
+from webapp.queries.vectors import list_points
+from webapp.reviews import Review
+
+NAMES = 3
+
+
+def frequent_names(review: Review, labels: Sequence[LabelView]) -> list[str]:
+    """The labels of most instances that no cluster is called by."""
+    taken = {group.name.casefold() for group in review.groups}
+    ranked = sorted(labels, key=lambda label: -label.instances)
+    free = (label.text for label in ranked if label.text.casefold() not in taken)
+    return list(dict.fromkeys(free))
+
+
+def names_for(session: Session, review: Review, group: Group) -> list[str]:
+    """Names that the cluster could have instead: those that the clustering proposed come first."""
+    query = (
+        sa.select(col(ClusterDescription.proposals))
+        .join(Cluster, col(Cluster.id) == col(ClusterDescription.cluster_id))
+        .where(col(Cluster.run_id) == review.cluster_run_id)
+        .where(col(Cluster.number) == _number(group.anchor))
+    )
+    proposed = session.execute(query).scalar_one_or_none() or []
+    taken = {other.name.casefold() for other in review.groups}
+    free = [name for name in proposed if name.casefold() not in taken]
+    return list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
+
+
+def _number(anchor: str) -> int:
+    """The number of the clustering's own cluster; none has -1."""
+    digits = anchor.removeprefix("c")
+    return int(digits) if anchor.startswith("c") and digits.isdigit() else -1
+
+
+@dataclass(frozen=True)
+class Division:
+    """The labels that the machine would split off, and what they would be called."""
+
+    label_ids: frozenset[int] = frozenset()
+    name: str = ""
+
+
+def divide(session: Session, review: Review, group: Group) -> Division:
+    """The half of a cluster without its most frequent label; nothing where it has no halves."""
+    from taxonomy.halving import halve
+
+    if review.cluster_run_id is None or len(group.labels) < 2:
+        return Division()
+    points = list_points(
+        session, review.cluster_run_id, [label.open_label_id for label in group.labels]
+    )
+    inside = halve(points).tolist()
+    chosen = [label for label, apart in zip(group.labels, inside, strict=True) if apart]
+    name = next(iter(frequent_names(review, chosen)), "")
+    return Division(frozenset(label.open_label_id for label in chosen), name)

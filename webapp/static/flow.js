@@ -1,0 +1,161 @@
+// Pages without reloading: links and forms are fetched, and what they answer takes the page's
+// place. A form that gets no answer is kept, and sent again with its number until it does.
+// Others hear of it by events on the document: "flow:shown" after a page, "flow:sent" after a form.
+
+const OUTBOX = "mralign-outbox";
+const WAITS_MS = [500, 1000, 2000, 4000, 5000];
+const AWAY = [0, 502, 503, 504];
+const NATIVE = ["/sign-in", "/sign-out", "/password"];
+const root = document.documentElement;
+const person = document.body.dataset.person;
+const offline = document.getElementById("offline");
+let tries = 0;
+let wakeUp = null;
+
+function keep(request) {
+  try {
+    if (request) localStorage.setItem(OUTBOX, JSON.stringify({ ...request, person }));
+    else localStorage.removeItem(OUTBOX);
+  } catch { /* a browser that keeps nothing still sends */ }
+}
+
+function kept() {
+  try {
+    const found = JSON.parse(localStorage.getItem(OUTBOX));
+    return found?.person === person ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+function modules(page) {
+  return [...page.querySelectorAll("script[src]")].map((script) => new URL(script.getAttribute("src"), location.href).href).sort().join();
+}
+
+function say(text) {
+  const place = document.getElementById("said");
+  if (place) place.textContent = text;
+}
+
+function swap(page, request) {
+  for (const selector of [".top", "#content", "#section"]) {
+    document.querySelector(selector).replaceWith(document.adoptNode(page.querySelector(selector)));
+  }
+  for (const { name, value } of page.body.attributes) document.body.setAttribute(name, value);
+  document.title = page.title;
+  const hash = request.hash && document.getElementById(request.hash.slice(1));
+  if (hash && !request.pop) {
+    location.replace(request.hash); // only this makes it the :target
+    history.replaceState({ y: scrollY }, "");
+  }
+  const target = document.querySelector("#content [autofocus]") ?? document.getElementById("content");
+  if (hash) hash.scrollIntoView();
+  else if (!request.stay) scrollTo(0, request.y ?? 0);
+  target.focus({ preventScroll: Boolean(hash) || target.id === "content" });
+  say(document.querySelector("#content .notice p")?.textContent ?? document.querySelector("h1")?.textContent ?? "");
+}
+
+function answered(xhr, request) {
+  const page = xhr.response;
+  tries = 0;
+  offline.hidden = true;
+  const moved = request.method === "GET" || xhr.responseURL !== new URL(request.url, location.href).href;
+  const address = xhr.responseURL;
+  if (request.method === "POST") {
+    keep(null);
+    if (xhr.status < 400) document.dispatchEvent(new CustomEvent("flow:sent", { detail: request.url }));
+  }
+  if (!page?.getElementById("content") || modules(page) !== modules(document) || !page.body.dataset.person) {
+    location.assign(moved ? address + (request.hash ?? "") : location.href);
+    return;
+  }
+  if (moved && !request.pop) {
+    history.replaceState({ y: scrollY }, "");
+    if (address === location.href) history.replaceState({ y: 0 }, "", address);
+    else history.pushState({ y: 0 }, "", address);
+  }
+  swap(page, request);
+  root.removeAttribute("data-busy");
+  document.dispatchEvent(new Event("flow:shown"));
+}
+
+function unanswered(request) {
+  const wait_ms = WAITS_MS[Math.min(tries, WAITS_MS.length - 1)];
+  tries += 1;
+  root.setAttribute("data-busy", "offline");
+  offline.textContent = request.method === "POST"
+    ? "The server does not answer. What you sent is kept, and goes out again by itself. Keys wait for it."
+    : "The server does not answer. Trying again by itself. Keys wait for it.";
+  offline.hidden = false;
+  const timer = setTimeout(() => wakeUp?.(), wait_ms);
+  wakeUp = () => {
+    clearTimeout(timer);
+    wakeUp = null;
+    send(request);
+  };
+}
+
+function send(request) {
+  const xhr = new XMLHttpRequest();
+  xhr.open(request.method, request.url);
+  xhr.responseType = "document";
+  xhr.timeout = 20000;
+  xhr.onload = () => (AWAY.includes(xhr.status) ? unanswered(request) : answered(xhr, request));
+  xhr.onerror = xhr.ontimeout = () => unanswered(request);
+  if (request.method === "POST") xhr.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+  xhr.send(request.body ?? null);
+}
+
+function visit(request) {
+  if (root.hasAttribute("data-busy")) return;
+  root.setAttribute("data-busy", "");
+  if (request.method === "POST") keep(request);
+  send(request);
+}
+
+function onSubmit(event) {
+  const { target: form, submitter } = event;
+  const method = (submitter?.getAttribute("formmethod") ?? form.method).toUpperCase();
+  const address = new URL(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.pathname, location.href);
+  if (method === "DIALOG" || event.defaultPrevented || NATIVE.includes(address.pathname) || !person) return;
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(form, submitter));
+  if (method === "GET") visit({ method, url: `${address.pathname}?${fields}` });
+  else visit({ method, url: address.pathname + address.search, body: String(fields), stay: form.hasAttribute("data-stay") });
+}
+
+function openBeside(address) {
+  const dialog = document.getElementById("beside");
+  const xhr = new XMLHttpRequest();
+  xhr.open("GET", address);
+  xhr.responseType = "document";
+  xhr.onerror = () => location.assign(address);
+  xhr.onload = () => {
+    const part = xhr.response?.querySelector("[data-part]");
+    if (!part) return location.assign(address);
+    dialog.querySelector("[data-beside]").replaceChildren(document.adoptNode(part));
+    dialog.showModal();
+  };
+  xhr.send();
+}
+
+function onClick(event) {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
+  if (!person || link.origin !== location.origin || link.hasAttribute("download") || link.target) return;
+  if (link.pathname === location.pathname && link.search === location.search && link.hash) return;
+  if (NATIVE.includes(link.pathname) || link.pathname.endsWith(".svg") || link.hasAttribute("data-keys-open")) return;
+  event.preventDefault();
+  if (link.hasAttribute("data-dialog")) openBeside(link.href);
+  else visit({ method: "GET", url: link.pathname + link.search, hash: link.hash });
+}
+
+document.addEventListener("submit", onSubmit);
+document.addEventListener("click", onClick);
+addEventListener("online", () => wakeUp?.());
+addEventListener("popstate", (event) => {
+  if (event.state) visit({ method: "GET", url: location.pathname + location.search, hash: location.hash, pop: true, y: event.state.y });
+});
+history.replaceState({ y: scrollY }, "");
+const unsent = person ? kept() : null;
+if (unsent) visit(unsent);
