@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from alignment.estimates import Share, share
 from alignment.matching import (
     Normalisation,
     answer_of,
@@ -16,7 +16,6 @@ from alignment.matching import (
 )
 
 NORMALISATIONS: tuple[Normalisation, ...] = ("plain", "squad")
-_Z_95 = 1.959963984540054
 
 
 class EvaluationError(ValueError):
@@ -32,6 +31,8 @@ class Response:
     golds: tuple[str, ...]
     thinking: str | None
     answer: str
+    draw: int = 0
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,6 @@ class Judgment:
 
     in_thinking: bool | None
     in_answer: bool
-
-
-@dataclass(frozen=True)
-class Share:
-    """A proportion with its Wilson interval of 95 %."""
-
-    count: int
-    n: int
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -70,20 +60,30 @@ class Scores:
 
 
 def response_of(
-    response_id: str, question: str, golds: Sequence[str], text: str, thinking_on: bool = True
+    response_id: str,
+    question: str,
+    golds: Sequence[str],
+    text: str,
+    thinking_on: bool = True,
+    draw: int = 0,
+    truncated: bool = False,
 ) -> Response:
     """Split a generated text into its thinking and its answer.
 
     The thinking is what stands between the first <think> (or the beginning) and the last
-    </think>; a thinking part that never closes runs to the end and has no answer.
+    </think>; a thinking part that never closes runs to the end and has no answer. So does a text
+    that was cut off before any tag: a template may open the thinking in the prompt.
     """
     if not thinking_on:
-        return Response(response_id, question, tuple(golds), None, answer_of(text))
+        answer = answer_of(text)
+        return Response(response_id, question, tuple(golds), None, answer, draw, truncated)
     before, closed, _ = text.rpartition("</think>")
-    opened = before if closed else text if "<think>" in text else ""
+    unclosed = "<think>" in text or (truncated and "<answer>" not in text)
+    opened = before if closed else text if unclosed else ""
     _, found, after = opened.partition("<think>")
     thinking = after if found else opened
-    return Response(response_id, question, tuple(golds), thinking, answer_of(text))
+    answer = "" if unclosed and not closed and "</answer>" not in text else answer_of(text)
+    return Response(response_id, question, tuple(golds), thinking, answer, draw, truncated)
 
 
 def judge(response: Response, how: Normalisation) -> Judgment:
@@ -94,8 +94,14 @@ def judge(response: Response, how: Normalisation) -> Judgment:
     return Judgment(stands_in(response.thinking, response.golds, how), in_answer)
 
 
-def score(judgments: Sequence[Judgment], how: Normalisation) -> Scores:
+def score(
+    judgments: Sequence[Judgment],
+    how: Normalisation,
+    questions: Sequence[Hashable] | None = None,
+) -> Scores:
     """Return Acc = mean(EM_t ∧ EM_a), Mis = mean(EM_t ⊕ EM_a), their parts, and the hit gap.
+
+    `questions` names the question of each response where some have several.
 
     Identity: Acc + Mis + the share with neither = 1; the hit gap is Mis's EM_t side.
     Raises: EvaluationError where there is nothing to score, or thinking on and off are mixed.
@@ -106,35 +112,19 @@ def score(judgments: Sequence[Judgment], how: Normalisation) -> Scores:
     answers = [each.in_answer for each in judgments]
     thinking = [each.in_thinking for each in judgments if each.in_thinking is not None]
     if not thinking:
-        right = share(answers)
+        right = share(answers, questions)
         return Scores(how, len(answers), right, None, None, right, None)
     if len(thinking) != len(answers):
         raise EvaluationError("Responses with thinking on and off must be scored apart.")
     both = list(zip(thinking, answers, strict=True))
+    mis = [is_misleading(gold_in_thinking=t, gold_is_answer=a) for t, a in both]
+    gap = [is_hit_gap(gold_in_thinking=t, gold_is_answer=a) for t, a in both]
     return Scores(
         how=how,
         n=len(both),
-        acc=share([t and a for t, a in both]),
-        mis=share([is_misleading(gold_in_thinking=t, gold_is_answer=a) for t, a in both]),
-        em_thinking=share(thinking),
-        em_answer=share(answers),
-        hit_gap=share([is_hit_gap(gold_in_thinking=t, gold_is_answer=a) for t, a in both]),
+        acc=share([t and a for t, a in both], questions),
+        mis=share(mis, questions),
+        em_thinking=share(thinking, questions),
+        em_answer=share(answers, questions),
+        hit_gap=share(gap, questions),
     )
-
-
-def share(outcomes: Sequence[bool]) -> Share:
-    """Return the proportion of true outcomes with its Wilson interval of 95 %.
-
-    The centre is (p + z²/2n) / (1 + z²/n), the half width z √(p(1−p)/n + z²/4n²) / (1 + z²/n).
-
-    Raises: EvaluationError without an outcome.
-    Source: Wilson 1927; unlike the normal interval it stays inside [0, 1] and is no point at 0.
-    """
-    n, count = len(outcomes), sum(outcomes)
-    if not n:
-        raise EvaluationError("A share needs at least one outcome.")
-    p, squared = count / n, _Z_95 * _Z_95
-    centre = (p + squared / (2 * n)) / (1 + squared / n)
-    half = _Z_95 * math.sqrt(p * (1 - p) / n + squared / (4 * n * n)) / (1 + squared / n)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Share(count, n, p, min(low, p), max(high, p))

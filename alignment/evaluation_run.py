@@ -2,256 +2,270 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
 
-from alignment.evaluation import (
-    NORMALISATIONS,
-    EvaluationError,
-    Judgment,
-    Response,
-    Scores,
-    judge,
-    response_of,
-    score,
+from alignment.answering import OnProgress, Prompt, Sample
+from alignment.comparison import Comparison, compare_rows
+from alignment.differences import Differences, compare
+from alignment.evaluation_arms import Arm, sampled_rows, trace_arms
+from alignment.evaluation_plan import Inputs, Plan, mendable
+from alignment.evaluation_report import Report, ReportArm
+from alignment.evaluation_rows import load_arm, put_rows
+from alignment.groups import load_group, share_categories
+from alignment.judged import Figures, Row, figures_of
+from alignment.questions import (
+    AskedQuestion,
 )
-from alignment.examples import prompt_messages
-from alignment.matching import answer_of
-from alignment.questions import AskedQuestion, QuestionFileError, read_questions
-from alignment.training_run import find_training_of, get_latest_training
 from store.engine import reading, transaction
 from store.errors import InvalidInput
-from store.runs import failing_run, finish_run, start_run
-from store.states import RunKind, RunStatus, ThinkingMode
-from store.tables import EvaluationRun, Question, TrainingRun
-from store.traces import iterate_traces
+from store.metadata import utc_now
+from store.runs import code_version, failing_run, finish_run, start_run
+from store.states import RunKind, RunStatus
+from store.tables import EvaluationRun
 
 if TYPE_CHECKING:
-    from alignment.generation import Decoding
+    from collections.abc import Callable
 
-OnProgress = Callable[[int, int | None], None]
-IMPORTED = "imported questions"
+    from store.tables import Run
+
+
+class Sampler(Protocol):
+    """A policy that answers prompts, `draws` times each."""
+
+    def sample(
+        self, prompts: Sequence[Prompt], draws: int, on_progress: OnProgress
+    ) -> list[Sample]: ...
+
+
+class Appraiser(Protocol):
+    """A judge of rows; each is given its question and what was found for it."""
+
+    @property
+    def by_evidence(self) -> bool: ...
+    @property
+    def prompt_hash(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+
+    def appraise(
+        self,
+        rows: Sequence[Row],
+        questions: Mapping[str, AskedQuestion],
+        evidence: Mapping[str, Sequence[str]],
+        on_progress: OnProgress,
+    ) -> list[Row]: ...
 
 
 @dataclass(frozen=True)
-class PolicyChoice:
-    """Which policy to evaluate: a base, an adapter on it, and the training run it came from."""
+class Policy:
+    """Who answers the questions, under which name, and how."""
 
-    source: str
-    adapter: Path | None
-    training_run_id: int | None
+    sampler: Sampler
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    training_run_id: int | None = None
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One line of an evaluation: whose responses, on what, and their scores."""
+    """One arm of an evaluation: whose responses, on what, what they come to, and the rows."""
 
     name: str
     dataset: str
     thinking: str
-    scores: tuple[Scores, ...]
-    responses: tuple[dict[str, Any], ...]
+    figures: Figures
+    rows: tuple[Row, ...]
+    comparison: Comparison | None = None
+
+    @property
+    def title(self) -> str:
+        """The arm as figures and files name it."""
+        return f"{self.name} · thinking {self.thinking}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation that ended: its run, its arms, and the transitions before and after."""
+
+    run_id: int
+    status: RunStatus
+    parameters: Mapping[str, Any]
+    arms: tuple[Evaluated, ...]
+    transitions: Differences | None = None
 
 
 def evaluate_policy(
     engine: sa.Engine,
-    choice: PolicyChoice,
-    questions_file: Path | None,
-    decoding: Decoding,
-    limit: int | None = None,
+    policy: Policy,
+    plan: Plan,
+    judge: Appraiser | None = None,
     on_progress: OnProgress = lambda done, total: None,
-) -> Evaluated:
-    """Ask a policy questions, score its responses, and keep the figures in a run row.
+    prepare: Callable[[Run], None] = lambda run: None,
+) -> Evaluation:
+    """Ask a policy questions, judge its responses, and keep rows and figures.
 
     Raises:
-        InvalidInput: the policy or the questions cannot be read, or there are none.
+        InvalidInput: the policy, the questions or the base cannot be read, or there are none.
     """
-    questions = _questions(engine, questions_file, limit)
-    dataset = questions_file.name if questions_file else IMPORTED
-    name = "/".join((choice.adapter or Path(choice.source)).parts[-2:])
-    parameters = asdict(decoding) | {
-        "policy": choice.source,
-        "adapter": str(choice.adapter) if choice.adapter else None,
-        "questions": str(questions_file) if questions_file else IMPORTED,
-        "limit": limit,
-    }
-    run = start_run(engine, RunKind.EVALUATE, parameters=parameters, seed=decoding.seed,
-                    model=choice.source[:200], total_items=len(questions))  # fmt: skip
+    inputs = Inputs.read(engine, plan)
+    parameters = plan.document() | dict(policy.parameters) | _judged_by(judge)
+    run = start_run(engine, RunKind.EVALUATE, parameters=parameters, seed=policy.seed,
+                    model=policy.name[:200], total_items=len(inputs.questions) * plan.draws,
+                    prompt_hash=judge.prompt_hash if judge else None)  # fmt: skip
+    prepare(run)
     with failing_run(engine, run.id):
-        texts = _generate(choice, questions, decoding, on_progress)
-        responses = [
-            response_of(question.id, question.text, question.golds, text)
-            for question, text in zip(questions, texts, strict=True)
-        ]
-        evaluated = _evaluated(name, dataset, "on", responses, texts)
-        _finish(engine, run.id, [evaluated], dataset, choice.training_run_id)
-    return evaluated
+        samples = policy.sampler.sample(inputs.prompts(), plan.draws, on_progress)
+        rows, unanswered = sampled_rows(inputs.questions, samples, plan.draws)
+        if not rows:
+            raise InvalidInput(f"no question was answered: {samples[0].trouble}")
+        name = f"{policy.name} + snippets" if plan.snippets else policy.name
+        arm = Arm(name, "on", inputs.dataset, rows, unanswered)
+        return _finished(
+            engine, run, plan, inputs, [arm], judge, on_progress, policy.training_run_id
+        )
 
 
 def evaluate_traces(
-    engine: sa.Engine, limit: int | None = None, on_progress: OnProgress = lambda done, total: None
-) -> list[Evaluated]:
-    """Score the imported traces, each model and thinking mode apart; `limit` holds for each.
+    engine: sa.Engine,
+    plan: Plan | None = None,
+    judge: Appraiser | None = None,
+    on_progress: OnProgress = lambda done, total: None,
+    prepare: Callable[[Run], None] = lambda run: None,
+) -> Evaluation:
+    """Judge the imported traces, each model and thinking mode apart; `limit` holds for each.
+
+    With a file of questions only the traces of those, held against the file's answers.
 
     Raises:
-        InvalidInput: no trace with a gold answer was imported.
+        InvalidInput: no trace fits.
     """
-    run = start_run(engine, RunKind.EVALUATE, parameters={"traces": True, "limit": limit})
+    plan = plan or Plan()
+    inputs = Inputs.read(engine, plan) if plan.questions else Inputs.of_traces(plan)
+    parameters = plan.document() | {"traces": True} | _judged_by(judge)
+    prompt_hash = judge.prompt_hash if judge else None
+    run = start_run(engine, RunKind.EVALUATE, parameters=parameters, prompt_hash=prompt_hash)
+    prepare(run)
     with failing_run(engine, run.id):
-        groups = _traces(engine, limit, on_progress)
-        if not groups:
+        arms = trace_arms(engine, plan, inputs, on_progress)
+        if not arms:
             raise InvalidInput(
                 "expected imported traces whose questions have gold answers, found none; "
                 "run `mralign traces import FILE` first"
             )
-        evaluated = [
-            _evaluated(model, "imported traces", mode, responses)
-            for (model, mode), responses in sorted(groups.items())
-        ]
-        _finish(engine, run.id, evaluated, "imported traces", None)
-    return evaluated
+        return _finished(engine, run, plan, inputs, arms, judge, on_progress, None)
 
 
-def choose_policy(
-    engine: sa.Engine, policy: str | None = None, adapter: Path | None = None
-) -> PolicyChoice:
-    """Complete what the user named: an adapter knows its base, and the latest training is both.
-
-    Raises:
-        NotFound: nothing was named and nothing was trained.
-        InvalidInput: the adapter's folder holds none.
-    """
-    with reading(engine) as session:
-        if policy is None and adapter is None:
-            training = get_latest_training(session)
-            return PolicyChoice(training.policy, Path(str(training.checkpoint)), training.id)
-        training_found = find_training_of(session, adapter) if adapter else None
-    source = policy or _adapter_base(adapter, training_found)
-    return PolicyChoice(source, adapter, training_found.id if training_found else None)
+def _judged_by(judge: Appraiser | None) -> dict[str, Any]:
+    return {"judge": judge.model, "by_evidence": judge.by_evidence} if judge else {}
 
 
-def _adapter_base(adapter: Path | None, training: TrainingRun | None) -> str:
-    from alignment.policy import PolicyError, adapter_base
-
-    if training is not None:
-        return training.policy
-    try:
-        return adapter_base(adapter or Path())
-    except PolicyError as error:
-        raise InvalidInput(str(error)) from error
-
-
-def _generate(
-    choice: PolicyChoice,
-    questions: Sequence[AskedQuestion],
-    decoding: Decoding,
-    on_progress: OnProgress,
-) -> list[str]:
-    """Load the policy and sample; what the pure modules refuse, the user is shown."""
-    from alignment.generation import GenerationError, generate
-    from alignment.policy import PolicyError, load_policy
-    from alignment.tokens import TokenError
-
-    prompts = [
-        [(message["role"], message["content"]) for message in prompt_messages(question.text)]
-        for question in questions
-    ]
-    try:
-        policy = load_policy(choice.source, adapter=choice.adapter)
-        return generate(policy, prompts, decoding, on_progress)
-    except (GenerationError, PolicyError, TokenError) as error:
-        raise InvalidInput(str(error)) from error
-
-
-def _questions(engine: sa.Engine, path: Path | None, limit: int | None) -> list[AskedQuestion]:
-    if path is not None:
-        try:
-            return read_questions(path, limit)
-        except QuestionFileError as error:
-            raise InvalidInput(str(error)) from error
-    with reading(engine) as session:
-        found = [question for question in _imported(session) if question.golds][:limit]
-    if not found:
-        raise InvalidInput(
-            "expected imported questions with gold answers, found none; run "
-            "`mralign traces import FILE` first, or name --questions FILE"
-        )
-    return found
-
-
-def _imported(session: Session) -> Iterable[AskedQuestion]:
-    for question in session.exec(select(Question).order_by(col(Question.id))):
-        yield AskedQuestion(str(question.id), question.text, tuple(question.gold_answers))
-
-
-def _traces(
-    engine: sa.Engine, limit: int | None, on_progress: OnProgress
-) -> dict[tuple[str, str], list[Response]]:
-    groups: dict[tuple[str, str], list[Response]] = {}
-    done = 0
-    with reading(engine) as session:
-        for batch in iterate_traces(session):
-            for trace, question, _ in batch:
-                group = groups.setdefault((trace.model, trace.thinking_mode.value), [])
-                if question.gold_answers and (limit is None or len(group) < limit):
-                    thinking = trace.thinking if trace.thinking_mode == ThinkingMode.ON else None
-                    golds = tuple(question.gold_answers)
-                    answer = answer_of(trace.answer)
-                    group.append(
-                        Response(trace.external_id, question.text, golds, thinking, answer)
-                    )
-            done += len(batch)
-            on_progress(done, None)
-    return {key: responses for key, responses in groups.items() if responses}
-
-
-def _evaluated(
-    name: str,
-    dataset: str,
-    thinking: str,
-    responses: Sequence[Response],
-    texts: Sequence[str] | None = None,
-) -> Evaluated:
-    judged = {how: [judge(response, how) for response in responses] for how in NORMALISATIONS}
-    try:
-        scores = tuple(score(judged[how], how) for how in NORMALISATIONS)
-    except EvaluationError as error:
-        raise InvalidInput(str(error)) from error
-    rows = tuple(
-        _row(response, {how: judged[how][place] for how in NORMALISATIONS})
-        | ({"response": texts[place]} if texts else {})
-        for place, response in enumerate(responses)
-    )
-    return Evaluated(name, dataset, thinking, scores, rows)
-
-
-def _row(response: Response, judged: Mapping[str, Judgment]) -> dict[str, Any]:
-    verdicts = {how: asdict(judgment) for how, judgment in judged.items()}
-    return {"id": response.id, "question": response.question, "gold_answers": list(response.golds),
-            "answer": response.answer, "judgments": verdicts}  # fmt: skip
-
-
-def _finish(
+def _finished(
     engine: sa.Engine,
-    run_id: int,
-    evaluated: Sequence[Evaluated],
+    run: Run,
+    plan: Plan,
+    inputs: Inputs,
+    arms: Sequence[Arm],
+    judge: Appraiser | None,
+    on_progress: OnProgress,
+    training_run_id: int | None,
+) -> Evaluation:
+    """Judge, compare, and keep everything in one transaction."""
+    with mendable():
+        judged = [_judged(arm, inputs, judge, on_progress) for arm in arms]
+        evaluated = tuple(_evaluated(engine, plan, arm) for arm in judged)
+        transitions = _transitions(engine, plan)
+    missing = sum(each.figures.counts.unanswered for each in evaluated)
+    status = RunStatus.PARTIAL if missing else RunStatus.SUCCEEDED
+    done = Evaluation(run.id, status, run.parameters, evaluated, transitions)
+    _keep(engine, done, evaluated[0].dataset, training_run_id, missing)
+    return done
+
+
+def _judged(arm: Arm, inputs: Inputs, judge: Appraiser | None, on_progress: OnProgress) -> Arm:
+    if judge is None:
+        return arm
+    questions = inputs.by_key() or {
+        row.question_key: AskedQuestion(row.id, row.question, row.golds) for row in arm.rows
+    }
+    return replace(arm, rows=judge.appraise(arm.rows, questions, inputs.evidence, on_progress))
+
+
+def _evaluated(engine: sa.Engine, plan: Plan, arm: Arm) -> Evaluated:
+    figures = figures_of(arm.rows, arm.unanswered, plan.k)
+    found = Evaluated(arm.name, arm.dataset, arm.thinking, figures, tuple(arm.rows))
+    if plan.base is None:
+        return found
+    k = figures.long_form.k if figures.long_form else 0.0
+    with reading(engine) as session:
+        name, before = load_arm(session, plan.base, plan.base_name, arm.name, arm.thinking)
+    comparison = compare_rows(f"run {plan.base}: {name}", before, arm.rows, k)
+    if not comparison.contrasts:
+        raise InvalidInput(
+            f"expected questions that evaluate run {plan.base} answered for the same task, found"
+            f" {comparison.questions} in common and no figure of both"
+        )
+    return replace(found, comparison=comparison)
+
+
+def _transitions(engine: sa.Engine, plan: Plan) -> Differences | None:
+    if plan.before is None or plan.after is None:
+        return None
+    with reading(engine) as session:
+        one, other = load_group(session, plan.before), load_group(session, plan.after)
+    one, other = share_categories(one, other)
+    return compare(one.traces, other.traces, one.categories)
+
+
+def _keep(
+    engine: sa.Engine,
+    done: Evaluation,
     dataset: str,
     training_run_id: int | None,
+    missing: int,
 ) -> None:
-    figures = {
-        f"{each.name} · thinking {each.thinking}": {s.how: asdict(s) for s in each.scores}
-        for each in evaluated
-    }
-    done = sum(len(each.responses) for each in evaluated)
+    figures = {each.title: metrics_of(each) for each in done.arms}
+    count, message = 0, f"{missing} responses are missing" if missing else None
     with transaction(engine) as session:
+        for each in done.arms:
+            put_rows(session, done.run_id, (each.name, each.thinking), each.rows, count)
+            count += len(each.rows)
         session.add(
-            EvaluationRun(
-                run_id=run_id, training_run_id=training_run_id, dataset=dataset, metrics=figures
-            )
-        )
-        finish_run(session, run_id, RunStatus.SUCCEEDED, metrics=figures, done_items=done)
+            EvaluationRun(run_id=done.run_id, training_run_id=training_run_id,
+                          dataset=dataset[:500], metrics=figures)
+        )  # fmt: skip
+        finish_run(session, done.run_id, done.status, message, metrics=figures, done_items=count)
+
+
+def metrics_of(evaluated: Evaluated) -> dict[str, Any]:
+    """The figures of an arm as the run row keeps them; what was not measured is left out."""
+    figures = evaluated.figures
+    found: dict[str, Any] = {scores.how: asdict(scores) for scores in figures.scores}
+    parts = {"truthfulness": figures.truth, "long_form": figures.long_form,
+             "comparison": evaluated.comparison}  # fmt: skip
+    found |= {name: asdict(part) for name, part in parts.items() if part is not None}
+    return found | {"counts": asdict(figures.counts)}
+
+
+def report_of(done: Evaluation, command: str) -> Report:
+    """What a report says of an evaluation."""
+    return Report(
+        command=command,
+        run_id=done.run_id,
+        version=code_version(),
+        made_at=utc_now().strftime("%Y-%m-%d %H:%M UTC"),
+        parameters=dict(done.parameters),
+        arms=[
+            ReportArm(one.name, one.dataset, one.thinking, one.figures, one.rows, one.comparison)
+            for one in done.arms
+        ],
+        transitions=done.transitions,
+        transition_names=(
+            str(done.parameters.get("before")),
+            str(done.parameters.get("after")),
+        ),
+    )

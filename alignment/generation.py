@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from alignment.decoding import Decoding as Decoding
 from alignment.policy import Policy
 from alignment.tokens import Encoder, open_encoder
 
@@ -14,27 +15,15 @@ Message = tuple[str, str]
 
 
 class GenerationError(ValueError):
-    """A prompt leaves no room for a response, or a setting is out of range."""
+    """A prompt leaves no room for a response."""
 
 
 @dataclass(frozen=True)
-class Decoding:
-    """How responses are drawn; the defaults are the paper's. A temperature of 0 is greedy."""
+class Drawn:
+    """A response up to its end token; `truncated` where none came within the room."""
 
-    temperature: float = 0.6
-    top_p: float = 0.95
-    top_k: int = 20
-    max_new_tokens: int = 8192
-    batch_size: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        fine = self.temperature >= 0 and 0 < self.top_p <= 1 and self.top_k >= 0
-        if not fine or self.max_new_tokens < 1 or self.batch_size < 1:
-            raise GenerationError(
-                "Expected temperature ≥ 0, top_p in (0, 1], top_k ≥ 0, max_new_tokens and "
-                f"batch_size ≥ 1; got {self}."
-            )
+    text: str
+    truncated: bool
 
 
 def generate(
@@ -45,13 +34,26 @@ def generate(
 ) -> list[str]:
     """Sample one response a prompt, up to its end token, tags kept as text.
 
+    Raises: GenerationError where a prompt fills the policy's context.
+    """
+    return [one.text for one in draw(policy, prompts, decoding, on_progress)]
+
+
+def draw(
+    policy: Policy,
+    prompts: Sequence[Sequence[Message]],
+    decoding: Decoding,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Drawn]:
+    """The same, with a word on which responses ran out of room.
+
     Where the template's generation prompt already opens <think>, the response begins with it.
     The same seed, prompts and batch size give the same responses.
 
     Raises: GenerationError where a prompt fills the policy's context.
     """
     encoder = open_encoder(policy.tokenizer)
-    responses: list[str] = []
+    responses: list[Drawn] = []
     with torch.random.fork_rng(devices=_devices(policy)):
         torch.manual_seed(decoding.seed)
         for start in range(0, len(prompts), decoding.batch_size):
@@ -63,7 +65,7 @@ def generate(
 
 def _batch(
     policy: Policy, encoder: Encoder, prompts: Sequence[Sequence[Message]], decoding: Decoding
-) -> list[str]:
+) -> list[Drawn]:
     texts = [encoder.render_prompt(prompt) for prompt in prompts]
     encoded = [encoder.encode(text)[0] for text in texts]
     longest = max(len(ids) for ids in encoded)
@@ -87,7 +89,8 @@ def _batch(
         )
     new = drawn[:, longest:].tolist()
     return [
-        _opened(text) + _text(encoder, row, stops) for text, row in zip(texts, new, strict=True)
+        Drawn(_opened(text) + _text(encoder, row, stops), not set(row) & set(stops))
+        for text, row in zip(texts, new, strict=True)
     ]
 
 

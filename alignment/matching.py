@@ -6,6 +6,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 Normalisation = Literal["plain", "squad"]
@@ -14,6 +15,14 @@ _ANSWER_PREFIX = re.compile(r"\A\s*(?:the\s+)?(?:final\s+)?answer\s*:\s*", re.IG
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _REMOVED: dict[int, str] = {ord(mark): "" for mark in string.punctuation}
 _SPACED: dict[int, str] = {ord(mark): " " for mark in string.punctuation}
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the gold answer stands in a text first and last, as shares of its length."""
+
+    first: float
+    last: float
 
 
 class MatchingError(ValueError):
@@ -64,12 +73,23 @@ def stands_in(thinking: str, golds: Sequence[str], how: Normalisation = "plain")
     Under squad an alias may stand in the text with its punctuation removed ("U.S." in "US") or
     read as spaces ("1914" in "1914-1918"). A gold of one or two characters gives false hits.
     """
+    return find_position(thinking, golds, how) is not None
+
+
+def find_position(
+    thinking: str, golds: Sequence[str], how: Normalisation = "plain"
+) -> Position | None:
+    """Where any alias of the gold answer stands first and last; None where none does.
+
+    Units: shares of the normalised text's characters, in [0, 1).
+    Identity: there is a position if and only if the gold stands in the text.
+    """
     if how == "plain":
-        text = _collapsed(thinking)
-        return any(_on_word_boundaries(plain(gold), text) for gold in golds)
+        return _position_on_boundaries(_collapsed(thinking), [plain(gold) for gold in golds])
     if how != "squad":
         raise MatchingError(f"expected a normalisation of 'plain' or 'squad', got {how!r}")
-    return any(_stands_translated(thinking, golds, table) for table in (_REMOVED, _SPACED))
+    found = [_position_translated(thinking, golds, table) for table in (_REMOVED, _SPACED)]
+    return _outermost([position for position in found if position is not None])
 
 
 def is_hit_gap(*, gold_in_thinking: bool, gold_is_answer: bool) -> bool:
@@ -107,15 +127,27 @@ def _without_articles(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text).split())
 
 
-def _on_word_boundaries(gold: str, text: str) -> bool:
-    """Whether the gold stands in the text with no word character touching either end."""
-    if not gold:
-        return False
-    return re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", text) is not None
+def _position_on_boundaries(text: str, golds: Sequence[str]) -> Position | None:
+    """Where the golds stand in the text with no word character touching either end."""
+    starts: list[int] = []
+    for gold in filter(None, golds):
+        hits = [hit.start() for hit in re.finditer(rf"(?<!\w){re.escape(gold)}(?!\w)", text)]
+        starts += hits[:1] + hits[-1:]
+    return Position(min(starts) / len(text), max(starts) / len(text)) if starts else None
 
 
-def _stands_translated(thinking: str, golds: Sequence[str], table: dict[int, str]) -> bool:
-    """Whether a gold's words stand in the thinking's, both under one reading of punctuation."""
+def _position_translated(
+    thinking: str, golds: Sequence[str], table: dict[int, str]
+) -> Position | None:
+    """Where the golds' words stand in the thinking's, both under one reading of punctuation."""
     text = f" {_without_articles(_collapsed(thinking).lower().translate(table))} "
-    words = (_without_articles(plain(gold).lower().translate(table)) for gold in golds)
-    return any(f" {gold} " in text for gold in words if gold)
+    words = [_without_articles(plain(gold).lower().translate(table)) for gold in golds]
+    needles = [f" {gold} " for gold in words if gold]
+    starts = [at for needle in needles for at in (text.find(needle), text.rfind(needle)) if at >= 0]
+    return Position(min(starts) / len(text), max(starts) / len(text)) if starts else None
+
+
+def _outermost(positions: Sequence[Position]) -> Position | None:
+    if not positions:
+        return None
+    return Position(min(one.first for one in positions), max(one.last for one in positions))

@@ -12,15 +12,20 @@ from xml.sax.saxutils import escape, quoteattr
 FONT = "system-ui, sans-serif"
 
 
-def image(width: int, height: int, title: str, parts: Iterable[str]) -> str:
-    """The image with its parts on a white ground; the title is what a screen reader says."""
+def image(
+    width: int, height: int, title: str, parts: Iterable[str], ground: str | None = "#ffffff"
+) -> str:
+    """The image with its parts, on a white ground unless another or none is given.
+
+    The title is what a screen reader says.
+    """
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     named = f'role="img" aria-label={quoteattr(printable(title))}'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} {named}'
             f' font-family="{FONT}" font-size="12">',
-            rectangle(0, 0, width, height, "#ffffff"),
+            *([rectangle(0, 0, width, height, ground)] if ground else []),
             *parts,
             "</svg>",
         ]

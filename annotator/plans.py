@@ -8,6 +8,7 @@ from sqlmodel import Session
 from annotator.drawing import DrawingError, Drawn, draw, share_out
 from annotator.studies import PERSON, source_of
 from store import audit, studies
+from store.audit import Actor
 from store.errors import InvalidInput
 from store.people import get_person
 from store.runs import PEOPLE, code_version, find_latest_run
@@ -39,7 +40,7 @@ class Plan:
     taxonomy: str | None = None
 
 
-def create_study(session: Session, plan: Plan, *, by: Person | None) -> tuple[Study, Drawn]:
+def create_study(session: Session, plan: Plan, *, by: Actor | None) -> tuple[Study, Drawn]:
     """Draw the traces, share them out, and open the run that takes the labels.
 
     Raises:

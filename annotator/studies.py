@@ -8,6 +8,7 @@ from sqlmodel import Session
 from annotator.consensus import MAX_LABELS, Labels, Rule
 from store import annotations, studies
 from store.annotations import StepRow
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput
 from store.items import put_item
 from store.runs import finish_run, get_run
@@ -33,7 +34,7 @@ class Unit:
         return len({frozenset(key for key, _ in labels) for labels in self.sides.values()}) <= 1
 
 
-def source_of(person: Person) -> str:
+def source_of(person: Actor) -> str:
     """Whose rows they are."""
     return PERSON + person.name
 
@@ -41,7 +42,7 @@ def source_of(person: Person) -> str:
 def put_labels(
     session: Session,
     study: Study,
-    person: Person,
+    person: Actor,
     trace_id: int,
     position: int,
     labels: Labels | None,
@@ -65,7 +66,7 @@ def _write(
     session: Session,
     study: Study,
     source: str,
-    person: Person,
+    person: Actor,
     trace_id: int,
     position: int,
     labels: Labels | None,
@@ -98,7 +99,7 @@ def check_labels(labels: Labels, known: Iterable[str]) -> None:
         raise InvalidInput("expected confidences from 0 to 10")
 
 
-def finish_trace(session: Session, study: Study, person: Person, trace_id: int) -> int:
+def finish_trace(session: Session, study: Study, person: Actor, trace_id: int) -> int:
     """Say that somebody is done with a trace: every segment has its labels, or none on purpose.
 
     Raises:
@@ -119,7 +120,7 @@ def finish_trace(session: Session, study: Study, person: Person, trace_id: int) 
     return studies.bump(session, study)
 
 
-def reopen_trace(session: Session, study: Study, person: Person, trace_id: int) -> int:
+def reopen_trace(session: Session, study: Study, person: Actor, trace_id: int) -> int:
     """Take a trace up again that one finished, while one still labels blind.
 
     Raises:
@@ -201,7 +202,7 @@ def said_by(session: Session, run_id: int, source: str, trace_id: int) -> dict[i
 def adjudicate(
     session: Session,
     study: Study,
-    person: Person,
+    person: Actor,
     trace_id: int,
     position: int,
     labels: Labels | None,
@@ -223,7 +224,7 @@ def adjudicate(
     return studies.bump(session, study)
 
 
-def require_open_to(session: Session, study: Study, person: Person) -> None:
+def require_open_to(session: Session, study: Study, person: Actor) -> None:
     """Refuse somebody who still labels blind.
 
     Raises:

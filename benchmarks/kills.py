@@ -9,7 +9,9 @@ import sqlite3
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ AT_ONCE = 8
 LATENCY_S = 0.03
 FAULT_SHARE = 0.25
 TIMEOUT_S = 2.0
-LONGEST_S = 1.2  # between the start of a run and its kill
+LONGEST_S = 1.2  # between a run's first reply and its kill
+LIMIT_S = 600.0
+AT_THE_START = 0.1  # of the kills fall before the first reply
 ROWS = """
 SELECT s.trace_id, s.position, i.step, l.text, i.confidence FROM label_instance i
 JOIN segment s ON s.id = i.segment_id JOIN open_label l ON l.id = i.open_label_id
@@ -78,10 +82,12 @@ def press(
     """Start, kill and go on until the run is finished; compare it with the expected rows."""
     answered, in_flight = 0, 0
     while True:
-        wait_s = draw.uniform(0.05, LONGEST_S) if tally.kills < kills else None
+        wait_s = draw.uniform(0.0, LONGEST_S) if tally.kills < kills else None
+        early = draw.random() < AT_THE_START
         killed = in_child(
             lambda: label(f"sqlite:///{work}", address, at_once=AT_ONCE, timeout_s=TIMEOUT_S,
-                          patient=False), wait_s,
+                          patient=False),
+            wait_s, partial(has_begun, log, 0 if early else size_of(log) + 1),
         )  # fmt: skip
         tally.kills += killed
         time.sleep(2 * LATENCY_S)  # what is in flight reaches a closed door
@@ -94,7 +100,7 @@ def press(
         tally.doubled += read(work, DOUBLED)[0][0]
         if read(work, "SELECT count(*) FROM run_item WHERE status = 'invalid'")[0][0]:
             raise RuntimeError("a reply stayed invalid: the run will never be whole")
-        if not killed and read(work, "SELECT status FROM run")[0][0] == "succeeded":
+        if ("succeeded",) in read(work, "SELECT status FROM run"):
             break
     rows = read(work, ROWS)
     tally.lost += sum((Counter(expected) - Counter(rows)).values())
@@ -106,8 +112,24 @@ def press(
     tally.runs_finished += 1
 
 
-def in_child(work: Any, kill_after_s: float | None = None) -> bool:
-    """Do the work in a process of its own; whether it had to be killed."""
+def size_of(path: Path) -> int:
+    """How large a file is; nothing where there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def has_begun(log: Path, least_bytes: int) -> bool:
+    """Whether the endpoint has sent a reply since then."""
+    return size_of(log) >= least_bytes
+
+
+def in_child(
+    work: Any, kill_after_s: float | None = None, begun: Callable[[], bool] = lambda: True
+) -> bool:
+    """Do the work in a process of its own; whether it had to be killed.
+
+    The time until the kill is counted from the moment at which the work has begun, so that a slow
+    machine is not killed before it does anything.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -118,11 +140,14 @@ def in_child(work: Any, kill_after_s: float | None = None) -> bool:
             traceback.print_exc()
         finally:
             os._exit(code)
-    until = time.monotonic() + (kill_after_s if kill_after_s is not None else 600)
-    while time.monotonic() < until:
+    left_s = kill_after_s if kill_after_s is not None else LIMIT_S
+    until = None
+    while until is None or time.monotonic() < until:
         if os.waitpid(child, os.WNOHANG)[0]:
             return False
-        time.sleep(0.01)
+        if until is None and begun():
+            until = time.monotonic() + left_s
+        time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return True

@@ -1,6 +1,7 @@
 """A review of the paper's size: 80 clusters of 2,473 labels with 23,878 instances, and people."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -39,8 +40,10 @@ class Seeded:
     label_run_id: int
 
 
-def seed(engine: sa.Engine, reviewers: int) -> Seeded:
-    """Write it all, the same every time."""
+def seed(
+    engine: sa.Engine, reviewers: int, proposals: Sequence[str | None] = (), versions: int = 1
+) -> Seeded:
+    """Write it all, the same every time; the clusters with these proposed categories, in turn."""
     random.seed(0)
     with transaction(engine) as session:
         hashed = people.hash_password(PASSWORD)
@@ -51,9 +54,12 @@ def seed(engine: sa.Engine, reviewers: int) -> Seeded:
         counts = _counts()
         labels = _add_labels(session)
         _add_instances(session, label_run, labels, counts)
-        _add_clusters(session, cluster_run, labels, counts)
-        version = create_draft(session, "v1", cluster_run_id=cluster_run.id, preset="mr-align-15")
-        return Seeded(version.id, label_run.id)
+        _add_clusters(session, cluster_run, labels, counts, proposals or _PROPOSED)
+        drafts = [
+            create_draft(session, f"v{number}", cluster_run_id=cluster_run.id, preset="mr-align-15")
+            for number in range(1, versions + 1)
+        ]
+        return Seeded(drafts[0].id, label_run.id)
 
 
 def _counts() -> list[int]:
@@ -129,7 +135,13 @@ def _add_trace(session: Session, number: int, segments: int) -> Trace:
     return trace
 
 
-def _add_clusters(session: Session, run: Run, labels: list[OpenLabel], counts: list[int]) -> None:
+def _add_clusters(
+    session: Session,
+    run: Run,
+    labels: list[OpenLabel],
+    counts: list[int],
+    proposals: Sequence[str | None],
+) -> None:
     clusters = [
         Cluster(
             run_id=run.id,
@@ -137,7 +149,7 @@ def _add_clusters(session: Session, run: Run, labels: list[OpenLabel], counts: l
             name=f"{WORD_LIST[number % len(WORD_LIST)]} {number}",
             definition=f"what cluster {number} means",
             cohesion=0.7,
-            proposed_category=_PROPOSED[number % len(_PROPOSED)],
+            proposed_category=proposals[number % len(proposals)],
         )
         for number in range(CLUSTERS)
     ]

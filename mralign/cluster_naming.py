@@ -69,6 +69,7 @@ def name(
     cap = spending_cap(max_usd, max_tokens, roles)
     (role,) = roles.values()
     with watched("name", cap) as advance, open_role(engine, role, cap) as door:
+        door.run_id = number  # the clustering pays for its names
         namer = Namer(door.ask, door.model, role.at_once)
         named = describe_run(engine, number, encoder, namer, advance)
     show_names(named)

@@ -1,5 +1,6 @@
 """`mralign serve`: the pages."""
 
+import gc
 import socket
 from typing import Annotated
 
@@ -8,18 +9,28 @@ import typer
 
 from mralign.database import open_database
 from mralign.terminal import say
+from store import schema
+from store.engine import get_engine
 from store.errors import InvalidInput
 
 app = typer.Typer(help="Serve the pages.", add_completion=False)
 
 Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
+Upgrade = Annotated[bool, typer.Option("--upgrade", help="Bring the schema up to date first.")]
+
+# People think longer than uvicorn's five seconds before they press the next key.
+KEEP_ALIVE_S = 75
+# Objects made before the next look for cycles. A page makes some thousands, and none that last.
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+def serve(host: Host = "127.0.0.1", port: Port = 8000, upgrade: Upgrade = False) -> None:
     """Serve the pages until Ctrl+C."""
-    serve_database(open_database(), host, port)
+    if upgrade:
+        schema.upgrade(get_engine())
+    serve_database(get_engine() if upgrade else open_database(), host, port)
 
 
 def serve_database(engine: sa.Engine, host: str, port: int) -> None:
@@ -30,8 +41,22 @@ def serve_database(engine: sa.Engine, host: str, port: int) -> None:
 
     listener = listen(host, port)
     say(f"serving {address_of(listener)} · stop with Ctrl+C")
-    config = uvicorn.Config(create_app(engine), log_level="warning", server_header=False)
+    config = uvicorn.Config(
+        create_app(engine),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+    spare_collections()
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def spare_collections() -> None:
+    """Never search again what was loaded at the start, and search the rest less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def listen(host: str, port: int) -> socket.socket:

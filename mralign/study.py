@@ -112,8 +112,8 @@ def _show_pair(engine: "sa.Engine", found: "Study", a: str, b: str, resamples: i
         known = annotations.list_sources(session, found.run_id)
     if a not in known or b not in known:
         return
-    sides = (load_source(engine, f"run:{found.run_id}/{each}") for each in (a, b))
-    compared = compare(engine, *sides, resamples).found
+    first, second = (load_source(engine, f"run:{found.run_id}/{each}") for each in (a, b))
+    compared = compare(engine, first, second, resamples).found
     title = f"{a} and {b}: {len(compared.units.traces):,} units of {compared.traces:,} traces"
     rows = figure_rows(compared.figures)
     if compared.distances:

@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 from typer.main import get_command
 
-import store.people_tables
-import store.review_tables
-import store.tables
+import store.tables  # noqa: F401  every table registers itself
 from mralign.main import NOUNS, app
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -64,10 +62,7 @@ def tables_page() -> str:
 
 
 def _models() -> Iterator[Any]:
-    modules = (store.tables, store.review_tables, store.people_tables)
-    for value in (value for module in modules for value in vars(module).values()):
-        if isinstance(value, type) and issubclass(value, SQLModel) and hasattr(value, "__table__"):
-            yield value
+    yield from (mapper.class_ for mapper in SQLModel._sa_registry.mappers)
 
 
 def _column(column: sa.Column[Any]) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store import audit
 from store.errors import Conflict, InvalidInput, NotFound
@@ -41,6 +41,11 @@ class SignedIn:
     role: Role
     csrf_token: str
     keys: Mapping[str, str] = field(default_factory=dict)  # those that the person changed
+
+    @property
+    def id(self) -> int:
+        """The person's number, under the name that their row gives it."""
+        return self.person_id
 
 
 @cache
@@ -228,29 +233,33 @@ def begin_sign_in(session: Session, person: Person, client: str | None = None) -
     return token
 
 
-def find_sign_in(session: Session, token: str) -> SignedIn | None:
+def find_sign_in(session: Session | sa.Connection, token: str) -> SignedIn | None:
     """Who holds this token, unless it expired, was ended, or its person is shut out."""
-    query = (
-        sa.select(
-            col(Person.id),
-            col(Person.name),
-            col(Person.role),
-            col(SignIn.csrf_token),
-            col(PersonSetting.keys),
-        )
-        .join(SignIn, col(SignIn.person_id) == col(Person.id))
-        .outerjoin(PersonSetting, col(PersonSetting.person_id) == col(Person.id))
-        .where(
-            col(SignIn.token_hash) == hash_token(token),
-            col(SignIn.expires_at) > utc_now(),
-            col(Person.active),
-        )
-    )
-    row = session.execute(query).first()
+    held = {"token_hash": hash_token(token), "now": utc_now()}
+    row = session.execute(_holder(), held).first()
     if row is None:
         return None
     person_id, name, role, csrf_token, keys = row
     return SignedIn(person_id, name, role, csrf_token, keys or {})
+
+
+@cache
+def _holder() -> sa.Select[Any]:
+    """Every request asks this, so that the statement is made once."""
+    tables = SQLModel.metadata.tables
+    person, sign_in = tables["person"], tables["sign_in"]
+    settings = tables["person_setting"]
+    columns = (person.c.id, person.c.name, person.c.role, sign_in.c.csrf_token, settings.c["keys"])
+    return (
+        sa.select(*columns)
+        .join(sign_in, sign_in.c.person_id == person.c.id)
+        .outerjoin(settings, settings.c.person_id == person.c.id)
+        .where(
+            sign_in.c.token_hash == sa.bindparam("token_hash"),
+            sign_in.c.expires_at > sa.bindparam("now"),
+            person.c.active,
+        )
+    )
 
 
 def end_sign_in(session: Session, token: str) -> None:
@@ -287,7 +296,7 @@ def revoke_sign_in(
     audit.record(session, by, "revoke session", owner.name if owner else "")
 
 
-def set_keys(session: Session, person: Person, keys: Mapping[str, str]) -> None:
+def set_keys(session: Session, person: audit.Actor, keys: Mapping[str, str]) -> None:
     """Remember which keys a person changed."""
     row = session.get(PersonSetting, person.id) or PersonSetting(person_id=person.id)
     row.keys = dict(keys)

@@ -1,14 +1,18 @@
 """Reviews: append an event to a version's log, and read the log back."""
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Session, SQLModel, col, select
 
+from store.audit import Actor
 from store.errors import Conflict, FrozenVersion, NotFound
+from store.metadata import utc_now
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
+from store.tables import ReviewEvent, TaxonomyVersion
 
 
 def lock_version(
@@ -21,10 +25,7 @@ def lock_version(
         FrozenVersion: it is frozen, or was.
         Conflict: somebody decided something since revision `seen_revision`.
     """
-    query = select(TaxonomyVersion).where(col(TaxonomyVersion.id) == version_id)
-    version = session.exec(
-        query.with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
+    version = session.scalars(_locked(), {"version_id": version_id}).one_or_none()
     if version is None:
         raise NotFound(f"expected a taxonomy version with number {version_id}, found none")
     if version.status in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
@@ -45,7 +46,7 @@ def append_event(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None = None,
+    person: Actor | None = None,
     reason: str | None = None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:
@@ -54,22 +55,42 @@ def append_event(
     Raises:
         Conflict: another writer took the revision.
     """
-    name, version.revision = version.name, version.revision + 1
-    event = ReviewEvent(
-        version_id=version.id,
-        revision=version.revision,
-        kind=kind,
-        payload=payload,
-        undoes_id=undoes_id,
-        person_id=person.id if person else None,
-        reason=reason,
-    )
-    session.add_all([version, event])
+    made: dict[str, Any] = {
+        "version_id": version.id,
+        "revision": version.revision + 1,
+        "kind": kind,
+        "payload": payload,
+        "undoes_id": undoes_id,
+        "person_id": person.id if person else None,
+        "reason": reason,
+        "created_at": utc_now(),
+    }
+    connection = session.connection()
     try:
-        session.flush()
+        result = connection.execute(sa.insert(_table("review_event")), made)
     except IntegrityError as error:
-        raise Conflict(f"somebody else changed {name}; look at it again") from error
-    return event
+        raise Conflict(f"somebody else changed {version.name}; look at it again") from error
+    connection.execute(_reach(), {"version_id": version.id, "revision": made["revision"]})
+    set_committed_value(version, "revision", made["revision"])
+    number: Any = result.inserted_primary_key
+    return ReviewEvent(id=number[0], **made)
+
+
+def _table(name: str) -> sa.Table:
+    return SQLModel.metadata.tables[name]
+
+
+@cache
+def _reach() -> sa.Update:
+    version = _table("taxonomy_version")
+    return sa.update(version).where(version.c.id == sa.bindparam("version_id"))
+
+
+@cache
+def _locked() -> sa.Select[TaxonomyVersion]:
+    """Every decision begins with it, so that the statement is made once."""
+    query = sa.select(TaxonomyVersion).where(col(TaxonomyVersion.id) == sa.bindparam("version_id"))
+    return query.with_for_update().execution_options(populate_existing=True)
 
 
 def list_events(session: Session, version_id: int) -> list[ReviewEvent]:
@@ -82,18 +103,24 @@ def list_events_after(
     session: Session, version_id: int, after: int, until: int
 ) -> list[tuple[int, str, dict[str, Any], int | None]]:
     """Number, kind, payload and what it undoes of the events of revisions (after, until]."""
-    query = sa.select(
-        col(ReviewEvent.id),
-        col(ReviewEvent.kind),
-        col(ReviewEvent.payload),
-        col(ReviewEvent.undoes_id),
-    ).where(
-        col(ReviewEvent.version_id) == version_id,
-        col(ReviewEvent.revision) > after,
-        col(ReviewEvent.revision) <= until,
+    asked = {"version_id": version_id, "after": after, "until": until}
+    rows = session.connection().execute(_after(), asked)
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@cache
+def _after() -> sa.Select[Any]:
+    """Every decision asks it, so that the statement is made once."""
+    event = _table("review_event")
+    return (
+        sa.select(event.c.id, event.c.kind, event.c.payload, event.c.undoes_id)
+        .where(
+            event.c.version_id == sa.bindparam("version_id"),
+            event.c.revision > sa.bindparam("after"),
+            event.c.revision <= sa.bindparam("until"),
+        )
+        .order_by(event.c.revision)
     )
-    rows = session.execute(query.order_by(col(ReviewEvent.revision))).tuples()
-    return list(rows)
 
 
 def get_event(session: Session, version_id: int, event_id: int) -> ReviewEvent:

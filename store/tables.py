@@ -1,8 +1,7 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
-Those of a review by several people, of how people come in and of studies stand in
-`store.review_tables`, `store.people_tables` and `store.study_tables`; importing this registers
-them.
+Those of batches, of a review by several people, of how people come in, of what an evaluation
+judged and of studies stand in modules of their own; importing this registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -13,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
+import store.evaluation_tables
 import store.people_tables
 import store.review_tables
 import store.study_tables  # noqa: F401  they register themselves

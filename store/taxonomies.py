@@ -1,7 +1,11 @@
 """Taxonomies: clusters as a run found them, versions, their categories and their mappings."""
 
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store.errors import NotFound
 from store.states import VersionStatus
@@ -14,6 +18,41 @@ from store.tables import (
     Phrase,
     TaxonomyVersion,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionHead:
+    """Where a version is, for those who only read it."""
+
+    id: int
+    name: str
+    status: VersionStatus
+    revision: int
+    parent_id: int | None
+    cluster_run_id: int | None
+
+
+def get_head(session: Session, version_id: int) -> VersionHead:
+    """Where the version with this number is now.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.connection().execute(_head(), {"version_id": version_id}).first()
+    if row is None:
+        raise NotFound(
+            f"expected a taxonomy version with number {version_id}, found none; "
+            "see `mralign taxonomy list`"
+        )
+    return VersionHead(*row)
+
+
+@cache
+def _head() -> sa.Select[Any]:
+    """Every page of a review asks it, so that the statement is made once."""
+    columns = SQLModel.metadata.tables["taxonomy_version"].c
+    chosen = [columns[field] for field in VersionHead.__slots__]
+    return sa.select(*chosen).where(columns.id == sa.bindparam("version_id"))
 
 
 def find_version(session: Session, name_or_id: str | int) -> TaxonomyVersion | None:

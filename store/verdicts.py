@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from store import audit
+from store.audit import Actor
 from store.errors import InvalidInput
 from store.metadata import utc_now
 from store.review_tables import ReviewSetting, Verdict
-from store.tables import Person, TaxonomyVersion
+from store.tables import TaxonomyVersion
 
 MAX_OVERLAP = 9
 MAX_GUIDELINES = 20_000
@@ -38,13 +41,19 @@ class Standing:
 
 def get_rules(session: Session, version_id: int) -> Rules:
     """How a version is reviewed: by one person a label where nothing else is set."""
-    query = sa.select(col(ReviewSetting.overlap), col(ReviewSetting.guidelines))
-    row = session.execute(query.where(col(ReviewSetting.version_id) == version_id)).first()
+    row = session.connection().execute(_rules(), {"version_id": version_id}).first()
     return Rules() if row is None else Rules(*row)
 
 
+@cache
+def _rules() -> sa.Select[*tuple[Any, ...]]:
+    """Every page of a review asks it, so that the statement is made once."""
+    query = sa.select(col(ReviewSetting.overlap), col(ReviewSetting.guidelines))
+    return query.where(col(ReviewSetting.version_id) == sa.bindparam("version_id"))
+
+
 def set_rules(
-    session: Session, version: TaxonomyVersion, rules: Rules, *, by: Person | None
+    session: Session, version: TaxonomyVersion, rules: Rules, *, by: Actor | None
 ) -> None:
     """Change how a version is reviewed.
 
@@ -71,7 +80,7 @@ def set_rules(
 def add_verdicts(
     session: Session,
     version: TaxonomyVersion,
-    person: Person,
+    person: Actor,
     keys: Iterable[str],
     category: str | None,
     noise: bool,

@@ -11,11 +11,12 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent, TaxonomyVersion
-from store.taxonomies import get_version
+from store.tables import ReviewEvent, TaxonomyVersion
+from store.taxonomies import get_head
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
@@ -124,7 +125,7 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
     Raises:
         NotFound: there is no such version.
     """
-    version = get_version(session, version_id)
+    version = get_head(session, version_id)
     standing = stand(session, version)
     shown = standing.show(exact=exact)
     if shown.spread.revision != version.revision:
@@ -149,7 +150,7 @@ def decide(
     version_id: int,
     decision: Decision,
     *,
-    person: Person | None,
+    person: Actor | None,
     seen_revision: int | None,
     reason: str | None = None,
 ) -> ReviewEvent:
@@ -200,7 +201,7 @@ def undo(
     session: Session,
     version_id: int,
     *,
-    person: Person | None,
+    person: Actor | None,
     event_id: int | None = None,
     seen_revision: int | None,
     reason: str | None = None,
@@ -283,7 +284,7 @@ def _write(
     version: TaxonomyVersion,
     kind: str,
     payload: dict[str, Any],
-    person: Person | None,
+    person: Actor | None,
     reason: str | None,
     undoes_id: int | None = None,
 ) -> ReviewEvent:

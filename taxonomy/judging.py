@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from sqlmodel import Session
 
 from store import audit, verdicts
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import lock_version
-from store.tables import Person, ReviewEvent
+from store.tables import ReviewEvent
 from store.taxonomies import get_version
 from taxonomy.curation import Assign, Checked, Decision, MarkNoise, check, decide, undo
 from taxonomy.replay import State
@@ -28,7 +29,7 @@ def judge(
     version_id: int,
     decision: Assign | MarkNoise,
     *,
-    person: Person,
+    person: Actor,
     seen_revision: int | None,
 ) -> int:
     """Write down where a person says that labels belong; the number of the deed.
@@ -58,7 +59,7 @@ def _state(checked: Checked) -> State:
 
 
 def settle(
-    session: Session, version_id: int, keys: Sequence[str] | None = None, *, person: Person | None
+    session: Session, version_id: int, keys: Sequence[str] | None = None, *, person: Actor | None
 ) -> None:
     """Decide what enough reviewers agree on, of some labels or of all."""
     rules = verdicts.get_rules(session, version_id)
@@ -91,7 +92,7 @@ def read_opinions(
     ]
 
 
-def withdraw(session: Session, version_id: int, act: int, *, person: Person) -> None:
+def withdraw(session: Session, version_id: int, act: int, *, person: Actor) -> None:
     """Take a verdict of one's own back, and the decision that it became.
 
     Raises:
@@ -111,7 +112,7 @@ def withdraw(session: Session, version_id: int, act: int, *, person: Person) -> 
     audit.record(session, person, "review.withdraw", f"taxonomy {version.name}", act=act)
 
 
-def _take_back(session: Session, version_id: int, event_id: int, person: Person) -> None:
+def _take_back(session: Session, version_id: int, event_id: int, person: Actor) -> None:
     in_force = {event.id for event in stand(session, get_version(session, version_id)).in_force}
     if event_id in in_force:
         why = "a reviewer withdrew"
@@ -132,7 +133,7 @@ def resolve(
     decision: Decision,
     keys: Sequence[str],
     *,
-    person: Person,
+    person: Actor,
     seen_revision: int | None,
     reason: str,
 ) -> ReviewEvent:

@@ -47,10 +47,6 @@ class Answer(Protocol):
     def trouble(self) -> str | None: ...
     @property
     def failed(self) -> bool: ...
-    @property
-    def tokens(self) -> int: ...
-    @property
-    def cost_usd(self) -> float: ...
 
 
 Ask = Callable[[Messages, Mapping[str, Any]], Answer]
@@ -71,13 +67,11 @@ class Material:
 
 @dataclass(frozen=True)
 class Named:
-    """A description, by the model or as it was, with what it cost and why it stayed, if it did."""
+    """A description, by the model or as it was, with why it stayed, if it did."""
 
     description: Description
     by_model: bool
     problem: str | None = None
-    tokens: int = 0
-    cost_usd: float = 0.0
 
 
 def gather(
@@ -143,22 +137,19 @@ def ask_name(
         {"neighbour_count": len(material.neighbours)},
         {"labels": material.labels, "neighbours": material.neighbours, "taken": list(taken)},
     )
-    messages, problem, tokens, cost = first, "", 0, 0.0
+    messages, problem = first, ""
     for _ in range(ATTEMPTS):
         answer = ask(messages, reply_schema())
-        tokens, cost = tokens + answer.tokens, cost + answer.cost_usd
         if answer.failed:
-            return Named(offline, False, answer.trouble, tokens, cost)
+            return Named(offline, False, answer.trouble)
         try:
             if answer.trouble is not None:
                 raise NoName(answer.trouble)
-            return Named(
-                read_reply(answer.text, material, offline, taken), True, None, tokens, cost
-            )
+            return Named(read_reply(answer.text, material, offline, taken), True)
         except NoName as error:
             problem = str(error)
             messages = first + prompt.render_retry(answer.text, problem)
-    return Named(offline, False, problem, tokens, cost)
+    return Named(offline, False, problem)
 
 
 def read_reply(

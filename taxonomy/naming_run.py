@@ -103,13 +103,10 @@ def _ask_all(
             found.append(each)
             on_named(len(found), len(materials))
     for number in _repeated(found):
-        before = found[number]
         taken = [each.description.name for n, each in enumerate(found) if n != number]
         again = ask(number, taken)
-        found[number] = Named(
-            _apart(again.description, taken), again.by_model, again.problem,
-            before.tokens + again.tokens, before.cost_usd + again.cost_usd,
-        )  # fmt: skip
+        apart = _apart(again.description, taken)
+        found[number] = Named(apart, again.by_model, again.problem)
     return found
 
 
@@ -136,8 +133,6 @@ def _write(session: Session, run: Run, named: Sequence[Named], namer: Namer | No
         by = namer.model if namer is not None and each.by_model else OFFLINE
         _describe(session, cluster, each.description, clusters, by)
     by_model = sum(each.by_model for each in named)
-    run.tokens += sum(each.tokens for each in named)
-    run.cost_usd += sum(each.cost_usd for each in named)
     run.prompt_hash = load_prompt("taxonomy", PROMPT).sha256 if namer is not None else None
     run.metrics = {
         **run.metrics,

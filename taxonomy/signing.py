@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput
 from store.reviews import append_event, lock_version
 from store.states import VersionStatus
-from store.tables import Person, ReviewEvent
+from store.tables import ReviewEvent
 from store.taxonomies import get_version
 from taxonomy.judging import list_disputes
 from taxonomy.rows import APPROVAL, Row, find_approvals, fingerprint_rows, lay_rows
@@ -31,7 +32,7 @@ def list_rows(session: Session, version_id: int) -> dict[str, Row]:
 
 
 def approve_rows(
-    session: Session, version_id: int, rows: Mapping[str, str], *, person: Person, reason: str
+    session: Session, version_id: int, rows: Mapping[str, str], *, person: Actor, reason: str
 ) -> ReviewEvent:
     """Sign rows as they were seen, by key and fingerprint; the last row of a version in review
     approves the version.

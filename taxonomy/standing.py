@@ -22,7 +22,7 @@ from store.engine import is_writing
 from store.reviews import list_events_after
 from store.states import VersionStatus
 from store.tables import TaxonomyVersion
-from store.taxonomies import get_version, list_mappings
+from store.taxonomies import VersionHead, get_version, list_mappings
 from taxonomy.beliefs import Belief, believe
 from taxonomy.clusterings import Clustering, read_clustering
 from taxonomy.prospects import Prospects, look_round
@@ -30,6 +30,7 @@ from taxonomy.state import Event, State, active_events
 from taxonomy.timeline import Timeline
 from taxonomy.views import NO_BELIEFS, ByKey, Views, view
 
+AnyVersion = TaxonomyVersion | VersionHead
 VERSIONS_KEPT = 4
 REVISIONS_KEPT = 3
 
@@ -125,7 +126,7 @@ _clusterings: WeakKeyDictionary[sa.Pool, WeakValueDictionary[int, Clustering]] =
 _lock, _reading = Lock(), Lock()
 
 
-def stand(session: Session, version: TaxonomyVersion) -> Standing:
+def stand(session: Session, version: AnyVersion) -> Standing:
     """Where a version stands at the revision that the session sees."""
     if (kept := _find(session, version)) is not None and kept.revision == version.revision:
         return kept
@@ -137,7 +138,7 @@ def stand(session: Session, version: TaxonomyVersion) -> Standing:
         return standing
 
 
-def follow(session: Session, version: TaxonomyVersion) -> None:
+def follow(session: Session, version: AnyVersion) -> None:
     """Let what follows from the newest decisions be worked out meanwhile, on another thread."""
     pool, run_id = session.get_bind().engine.pool, version.cluster_run_id
     _follower().submit(_catch_up, pool, version.id, version.revision, run_id)
@@ -155,7 +156,7 @@ def _catch_up(pool: sa.Pool, version_id: int, revision: int, run_id: int | None)
         standing.show()
 
 
-def _find(session: Session, version: TaxonomyVersion) -> Standing | None:
+def _find(session: Session, version: AnyVersion) -> Standing | None:
     """The youngest kept revision that the version has reached, on the clustering that it has."""
     pool = session.get_bind().engine.pool
     return _youngest(pool, version.id, version.revision, version.cluster_run_id)
@@ -180,7 +181,7 @@ def _clustering(session: Session, run_id: int | None) -> Clustering:
     return found
 
 
-def _keep(session: Session, version: TaxonomyVersion, standing: Standing) -> None:
+def _keep(session: Session, version: AnyVersion, standing: Standing) -> None:
     if not standing.clustering.finished:
         return
     with _lock:
@@ -197,7 +198,7 @@ def _shorten(kept: OrderedDict[int, Any], length: int) -> None:
         kept.popitem(last=False)
 
 
-def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
+def _take_forward(session: Session, version: AnyVersion) -> Standing:
     known = _find(session, version) or _begin(session, version, version.cluster_run_id)
     if known.revision == version.revision:
         return known
@@ -208,21 +209,21 @@ def _take_forward(session: Session, version: TaxonomyVersion) -> Standing:
     return standing
 
 
-def _read_written(session: Session, version: TaxonomyVersion) -> ByKey:
+def _read_written(session: Session, version: AnyVersion) -> ByKey:
     return {
         label.key: Belief(category.key if category else None, mapping.origin, 0.0)
         for mapping, label, category in list_mappings(session, version.id)
     }
 
 
-def stand_on(session: Session, version: TaxonomyVersion, cluster_run_id: int) -> Standing:
+def stand_on(session: Session, version: AnyVersion, cluster_run_id: int) -> Standing:
     """Where a version would stand on another clustering, under the same events."""
     events = list_events_after(session, version.id, 0, version.revision)
     begun = _begin(session, version, cluster_run_id)
     return begun.advanced([Event(*row) for row in events], version.revision)
 
 
-def _begin(session: Session, version: TaxonomyVersion, run_id: int | None) -> Standing:
+def _begin(session: Session, version: AnyVersion, run_id: int | None) -> Standing:
     """Before any event of its own: what the parents, which are frozen, decided."""
     clustering = _clustering(session, run_id)
     inherited: list[Event] = []

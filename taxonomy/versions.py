@@ -10,12 +10,13 @@ from typing import Any
 from sqlmodel import Session
 
 from store import audit
+from store.audit import Actor
 from store.errors import Conflict, InvalidInput, NotFound
 from store.metadata import utc_now
 from store.reviews import append_event, lock_version
 from store.runs import get_run
 from store.states import RunKind, VersionStatus
-from store.tables import Category, Mapping, Person, TaxonomyVersion
+from store.tables import Category, Mapping, TaxonomyVersion
 from store.taxonomies import (
     find_version,
     get_frozen_version,
@@ -54,7 +55,7 @@ def create_draft(
     preset: str | None = None,
     parent: str | int | None = None,
     proposed: bool = False,
-    person: Person | None = None,
+    person: Actor | None = None,
     categories: list[dict[str, Any]] | None = None,
 ) -> TaxonomyVersion:
     """A new draft: categories from a preset, or everything decided so far from a frozen parent.
@@ -96,28 +97,28 @@ def create_draft(
 
 
 def submit(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Put a draft up for review."""
     return _move(session, version_id, VersionStatus.IN_REVIEW, person, reason)
 
 
 def approve(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Approve a reviewed version as it stands; it takes no decision until it is reopened."""
     return _move(session, version_id, VersionStatus.APPROVED, person, reason)
 
 
 def reopen(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Take an approval or a submission back, so that the review goes on."""
     return _move(session, version_id, VersionStatus.DRAFT, person, reason)
 
 
 def freeze(
-    session: Session, version_id: int, *, person: Person | None, reason: str
+    session: Session, version_id: int, *, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     """Freeze an approved version: write where every label goes, and the hash of all of it.
 
@@ -272,7 +273,7 @@ _FROM = {
 
 
 def _move(
-    session: Session, version_id: int, status: VersionStatus, person: Person | None, reason: str
+    session: Session, version_id: int, status: VersionStatus, person: Actor | None, reason: str
 ) -> TaxonomyVersion:
     version = lock_version(session, version_id)
     before, allowed = version.status, _FROM[status]

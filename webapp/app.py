@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from webapp.dependencies import Access
 from webapp.failures import add_failures
+from webapp.grounds import Grounds
 from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
@@ -34,9 +35,11 @@ from webapp.routes import (
     transitions,
     versions,
     vocabulary,
+    whatif,
 )
 from webapp.static_files import OwnFiles
 from webapp.study_figures import StudyFigures
+from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
     overview,
@@ -47,6 +50,7 @@ SCREENS = (
     queue,
     board,
     disagreements,
+    whatif,
     vocabulary,
     exports,
     keys,
@@ -68,10 +72,12 @@ def create_app(engine: sa.Engine) -> FastAPI:
     """The pages on a database whose schema is current."""
     app = FastAPI(title="mralign", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.engine = engine
+    app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
+    app.state.grounds = Grounds()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -15,13 +15,13 @@ from store import errors, schema
 from store.engine import reading
 from store.verdicts import get_rules
 from webapp import forgery
+from webapp.blindness import is_blind
 from webapp.dependencies import NotSignedIn, Visit, WrongToken
 from webapp.forms import Form
 from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
 from webapp.pages.frame import FailurePage, Resend
 from webapp.rendering import words
-from webapp.reviews import is_blind
 
 log = logging.getLogger("mralign.webapp")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from store.tables import Person, ReviewEvent
 from taxonomy.decisions import REMARKS
 
 EVENTS_SHOWN = 100
+NO_REVISION = 2**31 - 1  # above every one
 Payload = Mapping[str, Any]
 
 
@@ -42,15 +44,22 @@ def list_lines(
 
     Whoever reviews blind, `blind_to`, does not see what others remarked.
     """
-    query = (
-        _lines(blind_to)
-        .where(col(ReviewEvent.version_id) == version_id)
+    asked = {"version_id": version_id, "before": before or NO_REVISION, "shown": limit}
+    blind = {} if blind_to is None else {"blind_to": blind_to}
+    rows = session.connection().execute(_newest(blind_to is not None), {**asked, **blind})
+    return [_line(session, row) for row in rows.all()]
+
+
+@cache
+def _newest(blind: bool) -> sa.Select[*tuple[Any, ...]]:
+    """To make the statement takes longer than to run it, so that it is made once."""
+    return (
+        _lines(blind)
+        .where(col(ReviewEvent.version_id) == sa.bindparam("version_id"))
+        .where(col(ReviewEvent.revision) < sa.bindparam("before"))
         .order_by(col(ReviewEvent.revision).desc())
-        .limit(limit)
+        .limit(sa.bindparam("shown"))
     )
-    if before is not None:
-        query = query.where(col(ReviewEvent.revision) < before)
-    return [_line(session, row) for row in session.execute(query).all()]
 
 
 def list_since(
@@ -58,11 +67,12 @@ def list_since(
 ) -> list[EventLine]:
     """What happened after a revision, oldest first."""
     query = (
-        _lines(blind_to)
+        _lines(blind_to is not None)
         .where(col(ReviewEvent.version_id) == version_id)
         .where(col(ReviewEvent.revision) > revision)
     )
-    rows = session.execute(query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)).all()
+    limited = query.order_by(col(ReviewEvent.revision)).limit(EVENTS_SHOWN)
+    rows = session.execute(limited, {} if blind_to is None else {"blind_to": blind_to}).all()
     return [_line(session, row) for row in rows]
 
 
@@ -76,16 +86,21 @@ def list_numbered(session: Session, numbers: Sequence[int]) -> list[EventLine]:
 
 def find_line(session: Session, version_id: int, revision: int) -> EventLine | None:
     """The event that made a revision."""
-    query = (
-        _lines()
-        .where(col(ReviewEvent.version_id) == version_id)
-        .where(col(ReviewEvent.revision) == revision)
-    )
-    row = session.execute(query).first()
+    asked = {"version_id": version_id, "revision": revision}
+    row = session.connection().execute(_one(), asked).first()
     return None if row is None else _line(session, row)
 
 
-def _lines(blind_to: int | None = None) -> sa.Select[Any]:
+@cache
+def _one() -> sa.Select[*tuple[Any, ...]]:
+    return _lines().where(
+        col(ReviewEvent.version_id) == sa.bindparam("version_id"),
+        col(ReviewEvent.revision) == sa.bindparam("revision"),
+    )
+
+
+@cache
+def _lines(blind: bool = False) -> sa.Select[*tuple[Any, ...]]:
     query = sa.select(
         col(ReviewEvent.id),
         col(ReviewEvent.revision),
@@ -96,11 +111,10 @@ def _lines(blind_to: int | None = None) -> sa.Select[Any]:
         col(ReviewEvent.created_at),
         col(ReviewEvent.reason),
     ).outerjoin(Person, col(Person.id) == col(ReviewEvent.person_id))
-    if blind_to is None:
+    if not blind:
         return query
-    return query.where(
-        col(ReviewEvent.kind).not_in(REMARKS) | (col(ReviewEvent.person_id) == blind_to)
-    )
+    own = col(ReviewEvent.person_id) == sa.bindparam("blind_to")
+    return query.where(col(ReviewEvent.kind).not_in(REMARKS) | own)
 
 
 def list_acts(session: Session, version_id: int, viewer: SignedIn) -> list[EventLine]:

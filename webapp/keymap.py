@@ -24,6 +24,7 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("next", "j", "next row or cluster"),
         Binding("previous", "k", "previous row or cluster"),
         Binding("filter", "/", "filter"),
+        Binding("what-if", "w", "what the chosen decision would change downstream"),
     ),
     "One cluster": (
         Binding("accept", "a", "accept as it stands, and go on"),
@@ -42,7 +43,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("example", "e", "open the first example in its trace"),
         Binding("waiting", "n", "next cluster to review"),
     ),
-    "Board": (Binding("lane", "y", "accept the lane with the focus, else the first"),),
+    "Board": (
+        Binding("lane", "y", "accept the lane with the focus, else the first"),
+        Binding("lane-noise", "x", "mark the ticked clusters, or the one with the focus, as noise"),
+    ),
     "Disagreements": (
         Binding("say", "r", "give a reason"),
         Binding("is-noise", "x", "it is noise"),

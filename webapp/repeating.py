@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from sqlmodel import Session
 
+from store.audit import Actor
 from store.engine import transaction
 from store.receipts import add_receipt, find_receipt
-from store.tables import Person
 from webapp import forgery
 from webapp.dependencies import Visit
 
@@ -16,7 +16,7 @@ NUMBER_FIELD = "decision"
 NUMBER_CHARACTERS = 64
 
 
-def once(visit: Visit, deed: Callable[[Session, Person], int]) -> int:
+def once(visit: Visit, deed: Callable[[Session, Actor], int]) -> int:
     """Do what a form asks, in one transaction, unless the very same form was obeyed before.
 
     The result is the deed's, or what the deed gave the first time: a revision, or minus an act.
@@ -25,7 +25,7 @@ def once(visit: Visit, deed: Callable[[Session, Person], int]) -> int:
     key = key if len(key) <= NUMBER_CHARACTERS and key.isascii() and key.isprintable() else ""
     content = _digest(visit)
     with transaction(visit.engine) as session:
-        person = visit.person(session)
+        person = visit.actor
         before = find_receipt(session, person, key, content)
         if before is not None:
             return before

@@ -1,16 +1,19 @@
 """The state of a review as pages use it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store.engine import is_writing
 from store.errors import NotFound
-from store.people import SignedIn
 from store.states import VersionStatus
-from store.tables import ReviewEvent, Run, TaxonomyVersion
-from store.verdicts import Standing, get_rules, list_full, list_standing
+from store.tables import Run, TaxonomyVersion
+from store.verdicts import get_rules
 from taxonomy.curation import (
     CategoryView,
     Group,
@@ -19,38 +22,93 @@ from taxonomy.curation import (
     ReviewState,
     get_review_state,
 )
-from taxonomy.priority import Waiting, line_up
+from taxonomy.priority import Lane, Waiting, lay_lanes, line_up
 from taxonomy.prospects import LabelQuestion
-from taxonomy.views import count_progress, majority
+from taxonomy.views import count_progress
 from webapp.colours import macro_classes
-from webapp.permissions import Action, may
 
+VERSIONS_KEPT = 4
 CLOSED = (VersionStatus.APPROVED, VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Review:
-    """A version at one revision."""
+    """A version at one revision; what a page does not show of it is not worked out."""
 
     state: ReviewState
-    version_id: int
-    name: str
-    status: VersionStatus
-    revision: int
-    cluster_run_id: int | None
     label_run_id: int | None
-    groups: Sequence[Group]
-    by_anchor: Mapping[str, Group]
-    categories: Sequence[CategoryView]
-    by_key: Mapping[str, CategoryView]
-    noise: Sequence[LabelView]
-    progress: Progress
-    waiting: Sequence[Waiting]
-    colours: Mapping[str, str]
+    groups: Sequence[Group]  # by falling count of instances
     undoable: frozenset[int]
     redoable: frozenset[int]
-    overlap: int
-    blind: bool  # whether the visitor sees only their own verdicts and what is decided
+    overlap: int = 1
+    blind: bool = False  # whether the visitor sees only their own verdicts and what is decided
+    own_noise: Sequence[LabelView] | None = None  # the noise as that visitor sees it
+
+    @property
+    def version_id(self) -> int:
+        """The version's number."""
+        return self.state.version_id
+
+    @property
+    def name(self) -> str:
+        """The version's name."""
+        return self.state.version_name
+
+    @property
+    def status(self) -> VersionStatus:
+        """Where the version is in its life."""
+        return self.state.status
+
+    @property
+    def revision(self) -> int:
+        """How many events the version has."""
+        return self.state.revision
+
+    @property
+    def cluster_run_id(self) -> int | None:
+        """The run that found the clusters."""
+        return self.state.cluster_run_id
+
+    @cached_property
+    def by_anchor(self) -> Mapping[str, Group]:
+        """The clusters by their names in addresses."""
+        return {group.anchor: group for group in self.groups}
+
+    @property
+    def categories(self) -> Sequence[CategoryView]:
+        """The categories in their order."""
+        return self.state.categories
+
+    @cached_property
+    def by_key(self) -> Mapping[str, CategoryView]:
+        """The categories by their keys."""
+        return {category.key: category for category in self.categories}
+
+    @property
+    def noise(self) -> Sequence[LabelView]:
+        """The labels in no cluster."""
+        return self.state.noise if self.own_noise is None else self.own_noise
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How much a person has decided."""
+        labels = (label for group in self.groups for label in group.labels)
+        return count_progress([*labels, *self.noise])
+
+    @cached_property
+    def waiting(self) -> Sequence[Waiting]:
+        """What waits for a decision, the most urgent first."""
+        return line_up(self.groups, self.state.gains)
+
+    @cached_property
+    def lanes(self) -> Sequence[Lane]:
+        """The clusters laid out by category."""
+        return lay_lanes(self.groups, self.by_key)
+
+    @cached_property
+    def colours(self) -> Mapping[str, str]:
+        """The class of each macro-strategy's colour."""
+        return macro_classes(category.macro_strategy for category in self.categories)
 
     @property
     def open(self) -> bool:
@@ -67,7 +125,7 @@ class Review:
         asked = ((seen[label.key], question) for label, question in self.state.doubtful)
         return [(label, question) for label, question in asked if label.origin != "reviewed"]
 
-    @property
+    @cached_property
     def reviewed(self) -> int:
         """How many clusters a person has decided."""
         return sum(group.reviewed for group in self.groups)
@@ -87,135 +145,61 @@ class Review:
 
     def next_unreviewed(self, anchor: str) -> Group | None:
         """The cluster to look at after this one: the most urgent of the others."""
-        return next_waiting(self.waiting, anchor)
+        others = (one.group for one in self.waiting if one.group.anchor != anchor)
+        return next(others, None)
 
 
-def next_waiting(waiting: Sequence[Waiting], anchor: str) -> Group | None:
-    """The first that waits and is not the one that is looked at."""
-    return next((one.group for one in waiting if one.group.anchor != anchor), None)
+# By version: what was read last. It holds as long as the version stands where it stood.
+Kept = dict[int, Review]
+_kept: WeakKeyDictionary[sa.Pool, Kept] = WeakKeyDictionary()
+_lock = Lock()
 
 
-def read_review(session: Session, version_id: int, viewer: SignedIn | None = None) -> Review:
-    """The state of a version now, as the visitor may see it.
+def read_review(session: Session, version_id: int) -> Review:
+    """The state of a version now; made once for all who look at it as it stands.
 
     Raises:
         NotFound: there is no such version.
     """
     state = get_review_state(session, version_id, exact=False)
     overlap = get_rules(session, version_id).overlap
-    review = Review(
-        state=state,
-        version_id=version_id,
-        name=state.version_name,
-        status=state.status,
-        revision=state.revision,
-        cluster_run_id=state.cluster_run_id,
-        label_run_id=_label_run(session, state.cluster_run_id),
-        groups=state.groups,
-        by_anchor={},
-        categories=state.categories,
-        by_key={category.key: category for category in state.categories},
-        noise=state.noise,
-        progress=state.progress,
-        waiting=(),
-        colours=macro_classes(category.macro_strategy for category in state.categories),
-        undoable=frozenset(event.id for event in state.undoable),
-        redoable=frozenset(event.id for event in state.redoable),
-        overlap=overlap,
-        blind=viewer is not None and is_blind(viewer, overlap),
-    )
-    if viewer is not None:
-        review = (blindfold if review.blind else with_own_skips)(session, review, viewer.person_id)
-    return replace(
-        review,
-        by_anchor={group.anchor: group for group in review.groups},
-        waiting=line_up(review.groups, state.gains),
-    )
+    with _lock:
+        kept = _kept.setdefault(session.get_bind().engine.pool, {})
+        before = kept.get(version_id)
+    if before is not None and before.overlap == overlap and _same(before.state, state):
+        return before
+    same_run = before is not None and before.cluster_run_id == state.cluster_run_id
+    run_id = before.label_run_id if before and same_run else _label_run(session, state)
+    undoable = frozenset(event.id for event in state.undoable)
+    redoable = frozenset(event.id for event in state.redoable)
+    review = Review(state, run_id, state.groups, undoable, redoable, overlap)
+    if not is_writing(session):
+        with _lock:
+            if len(kept) >= VERSIONS_KEPT:
+                kept.clear()
+            kept[version_id] = review
+    return review
 
 
-def is_blind(viewer: SignedIn, overlap: int) -> bool:
-    """Whether somebody's decisions on where labels belong are verdicts that others do not see."""
-    return overlap > 1 and not may(viewer.role, Action.SETTLE)
+def _same(before: ReviewState, now: ReviewState) -> bool:
+    """Whether nothing moved; the views are made anew whenever what they show changes."""
+    same = before.views is now.views and before.prospects is now.prospects
+    return same and _place(before) == _place(now)
 
 
-def with_own_skips(session: Session, review: Review, person_id: int) -> Review:
-    """The review with what this person skipped, whatever others did."""
-    if not any(group.skip for group in review.groups):
-        return review
-    query = sa.select(col(ReviewEvent.id), col(ReviewEvent.payload)).where(
-        col(ReviewEvent.version_id) == review.version_id,
-        col(ReviewEvent.person_id) == person_id,
-        col(ReviewEvent.kind) == "skip",
-    )
-    skipped: dict[str, int] = {}
-    for number, payload in session.execute(query.order_by(col(ReviewEvent.id))):
-        if number in review.undoable:
-            skipped |= dict.fromkeys(payload["labels"], number)
-    return replace(review, groups=[_skipped(group, skipped) for group in review.groups])
-
-
-def _skipped(group: Group, skipped: Mapping[str, int]) -> Group:
-    own = max((skipped.get(label.key, 0) for label in group.labels), default=0)
-    return group if group.skip == own else replace(group, skip=own)
-
-
-def blindfold(session: Session, review: Review, person_id: int) -> Review:
-    """The review with this person's own verdicts, marks and deeds in it, and nobody else's."""
-    own = {
-        row.label_key: row for row in list_standing(session, review.version_id, person_id=person_id)
-    }
-    full = set(list_full(session, review.version_id, review.overlap))
-    numbers = sa.select(col(ReviewEvent.id)).where(
-        col(ReviewEvent.version_id) == review.version_id, col(ReviewEvent.person_id) == person_id
-    )
-    deeds = frozenset(session.execute(numbers).scalars())
-    order = [category.key for category in review.categories]
-    groups = [masked(group, own, full, deeds, order) for group in review.groups]
-    review = with_own_skips(session, replace(review, groups=groups), person_id)
-    labels = [label for group in groups for label in group.labels]
-    noise = [_own_label(label, own) for label in review.noise]
-    return replace(
-        review,
-        noise=noise,
-        progress=count_progress([*labels, *noise]),
-        undoable=(review.undoable & deeds) | {-row.act for row in own.values()},
-        redoable=review.redoable & deeds,
+def _place(state: ReviewState) -> tuple[object, ...]:
+    return (
+        state.version_name,
+        state.status,
+        state.revision,
+        state.spread_revision,
+        state.cluster_run_id,
     )
 
 
-def masked(
-    group: Group,
-    own: Mapping[str, Standing],
-    full: Collection[str],
-    deeds: Collection[int],
-    order: Sequence[str],
-) -> Group:
-    """A group as one reviewer may see it: done where nothing in it needs their verdict."""
-    labels = tuple(_own_label(label, own) for label in group.labels)
-    done = sum(
-        label.instances for label in labels if label.origin == "reviewed" or label.key in full
-    )
-    changed = any(label.key in own for label in labels)
-    return replace(
-        group,
-        labels=labels,
-        category=majority(labels, order) if changed else group.category,
-        reviewed=2 * done > group.instances,
-        flag=group.flag if group.flag in deeds else 0,
-        comments=tuple(number for number in group.comments if number in deeds),
-    )
-
-
-def _own_label(label: LabelView, own: Mapping[str, Standing]) -> LabelView:
-    verdict = own.get(label.key)
-    if verdict is None or label.origin == "reviewed":
-        return label
-    return replace(label, category=verdict.category, origin="reviewed")
-
-
-def _label_run(session: Session, cluster_run_id: int | None) -> int | None:
+def _label_run(session: Session, state: ReviewState) -> int | None:
     """The run whose labels were clustered."""
-    query = sa.select(col(Run.parameters)).where(col(Run.id) == cluster_run_id)
+    query = sa.select(col(Run.parameters)).where(col(Run.id) == state.cluster_run_id)
     row = session.execute(query).first()
     return None if row is None else row[0].get("label_run")
 

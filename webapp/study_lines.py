@@ -28,7 +28,7 @@ def write_lines(engine: sa.Engine, study: Study) -> Iterator[str]:
         for view in sorted(batch, key=lambda one: strata[one.id].position):
             drawn = strata[view.id]
             for source, rows in said[view.id]:
-                steps = [ControlledStep(row.first, row.end, row.labels) for row in rows]
-                line = write_own(Handout(view, Side(source, steps)))
+                given = [ControlledStep(row.first, row.end, row.labels) for row in rows]
+                line = write_own(Handout(view, Side(source, given)))
                 line |= {"study": study.name, "stratum": drawn.stratum, "settled": drawn.settled}
                 yield json.dumps(line, ensure_ascii=False) + "\n"

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alignment.estimates import EstimateError, share
 from alignment.evaluation import (
     EvaluationError,
     Judgment,
@@ -11,7 +12,6 @@ from alignment.evaluation import (
     judge,
     response_of,
     score,
-    share,
 )
 
 judgments = st.lists(
@@ -45,7 +45,7 @@ def test_on_and_off_are_not_mixed() -> None:
 def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(EvaluationError, match="no response"):
         score([], "plain")
-    with pytest.raises(EvaluationError, match="at least one"):
+    with pytest.raises(EstimateError, match="at least one"):
         share([])
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from alignment.generation import Decoding, GenerationError, generate
+from alignment.decoding import Decoding, DecodingError
+from alignment.generation import GenerationError, generate
 from alignment.policy import Policy, load_policy
 from alignment.tiny import build_tiny_policy, conversation
 
@@ -73,5 +74,5 @@ def test_a_prompt_that_fills_the_context_is_refused(learned: Policy) -> None:
     "change", [{"temperature": -1.0}, {"top_p": 0.0}, {"top_k": -1}, {"max_new_tokens": 0}]
 )
 def test_settings_out_of_range_are_refused(change: dict[str, float]) -> None:
-    with pytest.raises(GenerationError, match="Expected"):
+    with pytest.raises(DecodingError, match="Expected"):
         replace(GREEDY, **change)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def label(engine: sa.Engine, study: Study, name: str, trace: int, *keys: str) ->
 
 
 def test_a_study_from_the_first_label_to_the_consensus(made: tuple[sa.Engine, Study]) -> None:
-    """What both say stands; where they differ the adjudicator decides, which settles the trace."""
+    """What both say stands; where they differ the adjudicator decides; that settles the trace."""
     engine, study = made
     with reading(engine) as session:
         traces = [row.trace_id for row in studies.list_study_traces(session, study.id)]
@@ -85,7 +85,7 @@ def test_a_study_from_the_first_label_to_the_consensus(made: tuple[sa.Engine, St
 def test_saying_something_again_takes_the_place_of_what_was_said(
     made: tuple[sa.Engine, Study],
 ) -> None:
-    """None takes it back; each is a revision; what is finished is closed till reopened."""
+    """None takes it back; every word is a revision; a finished trace is closed until reopened."""
     engine, study = made
     with transaction(engine) as session:
         ada = get_person(session, "Ada")

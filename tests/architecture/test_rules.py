@@ -53,6 +53,11 @@ IMPURE = {
         "origins",
         "training_run",
         "evaluation_run",
+        "evaluation_plan",
+        "evaluation_arms",
+        "evaluation_rows",
+        "judges",
+        "answering",
         "sampling_run",
     },
 }

@@ -11,12 +11,15 @@ import sqlalchemy as sa
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
+from alignment.run import pair_traces
 from mralign.evaluate import app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError, NotFound
-from store.states import RunKind, RunStatus
+from store.evaluation_tables import EvaluatedResponse
+from store.states import RunKind, RunStatus, VersionStatus
 from store.tables import EvaluationRun, Run, TrainingRun
 from store.traces import add_traces
+from tests.corpora import build_annotated_corpus
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ SAMPLES = [
 
 @pytest.fixture
 def database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MRALIGN_MODEL", "MRALIGN_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MRALIGN_DATABASE_URL", sqlite_url)
     return get_engine(sqlite_url)
 
@@ -67,12 +72,11 @@ def test_imported_traces_are_scored_by_model_and_mode(
 ) -> None:
     result = invoke("--traces", "--out", str(tmp_path / "scores.json"))
     assert result.exit_code == 0, result.output
-    written = json.loads((tmp_path / "scores.json").read_text())
-    off, on = written
+    off, on = json.loads((tmp_path / "scores.json").read_text())["arms"]
     assert (off["thinking"], on["thinking"]) == ("off", "on")
-    plain = on["scores"][0]
+    plain = on["figures"]["scores"][0]
     assert [plain[name]["count"] for name in ("acc", "mis", "hit_gap", "em_answer")] == [1, 2, 1, 2]
-    assert off["scores"][0]["mis"] is None
+    assert off["figures"]["scores"][0]["mis"] is None
     assert "33.33" in result.output and "66.67" in result.output
     with reading(with_traces) as session:
         row = session.exec(select(EvaluationRun)).one()
@@ -82,8 +86,8 @@ def test_imported_traces_are_scored_by_model_and_mode(
 
 def test_the_limit_holds_for_each_group(with_traces: sa.Engine, tmp_path: Path) -> None:
     invoke("--traces", "--limit", "2", "--out", str(tmp_path / "scores.json"))
-    written = json.loads((tmp_path / "scores.json").read_text())
-    assert [each["scores"][0]["n"] for each in written] == [1, 2]
+    arms = json.loads((tmp_path / "scores.json").read_text())["arms"]
+    assert [each["figures"]["scores"][0]["n"] for each in arms] == [1, 2]
 
 
 def refusal(*arguments: str) -> str:
@@ -102,6 +106,11 @@ def test_what_cannot_be_evaluated_is_refused_with_the_way_out(
     assert "temperature" in refusal("--policy", "p", "--temperature", "-1")
     assert "traces import" in refusal("--policy", "p")
     assert "cannot be read" in refusal("--policy", "p", "--questions", str(tmp_path / "none"))
+    assert "judge" in refusal("--traces", "--task", "truthful")
+    assert "policy" in refusal("--endpoint", "http://127.0.0.1:1/v1")
+    assert "leave one out" in refusal("--endpoint", "http://127.0.0.1:1/v1", "--adapter", "a")
+    assert "greedy" in refusal("--policy", "p", "--draws", "2", "--temperature", "0")
+    assert "go together" in refusal("--traces", "--before", "run=1")
 
 
 @pytest.mark.models
@@ -175,11 +184,14 @@ def test_a_training_run_keeps_its_curve_and_the_next_evaluation_finds_it(
     assert training.loss_curve[0]["loss"] == pytest.approx(0.5625, abs=1e-5)
     assert run.status == RunStatus.SUCCEEDED and run.metrics["taxonomy_hash"] == "0123abcd"
     assert run.parameters["lambda_r"] == 1.5 and run.tokens == result.tokens
-    evaluated = invoke("--max-new-tokens", "4", "--limit", "2")
+    evaluated = invoke("--max-new-tokens", "4", "--limit", "2", "--draws", "2")
     assert evaluated.exit_code == 0, evaluated.output
     with reading(with_traces) as session:
         row = session.exec(select(EvaluationRun)).one()
         assert row.training_run_id == training.id and row.dataset == "imported questions"
+        kept = session.exec(select(EvaluatedResponse)).all()
+        assert [one.draw for one in kept] == [0, 1, 0, 1]
+        assert all(one.detail == {"truncated": True} for one in kept)
         assert session.get_one(Run, row.run_id).parameters["adapter"] == training.checkpoint
 
 
@@ -200,3 +212,19 @@ def test_a_refused_training_is_a_failed_run_without_a_checkpoint(
 def test_the_help_names_every_figure() -> None:
     text = invoke("--help").output
     assert all(word in text for word in ("Acc", "Mis", "--questions", "--traces", "--adapter"))
+
+
+def test_transitions_before_and_after_stand_in_the_report(
+    database: sa.Engine, tmp_path: Path
+) -> None:
+    build_annotated_corpus(database, 8, VersionStatus.FROZEN)
+    pair_traces(database)
+    report, out = tmp_path / "report.html", tmp_path / "out.json"
+    groups = ("--before", "polarity=negative", "--after", "polarity=positive")
+    result = invoke("--traces", *groups, "--report", str(report), "--out", str(out))
+    assert result.exit_code == 0, result.output
+    page = report.read_text()
+    assert "Transitions before and after" in page and "beyond chance" in page
+    assert "polarity=positive minus polarity=negative" in page
+    found = json.loads(out.read_text())["transitions"]
+    assert found["states"][0] == "start" and found["mean_l1"] > 0

@@ -53,7 +53,7 @@ READY = '{"ready": [true]}'
 def test_a_check_asks_each_model_once_and_says_what_its_server_takes(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six roles, two models; the second refuses what the schema has and some do not know."""
+    """Seven roles, two models; the second refuses what the schema has and some do not know."""
     monkeypatch.setenv("MRALIGN_MODEL", "small")
     monkeypatch.setenv("MRALIGN_JUDGE_MODEL", "large")
     with FakeEndpoint(lambda _b: READY, refused_keyword="uniqueItems") as endpoint:
@@ -62,7 +62,7 @@ def test_a_check_asks_each_model_once_and_says_what_its_server_takes(
         assert all(body["max_tokens"] <= 256 for body in endpoint.bodies)
     assert result.exit_code == 0, result.output
     assert (asked.count("small"), asked.count("large"), len(asked)) == (2, 2, 4)
-    assert result.output.count("plain schema, max_tokens") == result.output.count("ready") == 6
+    assert result.output.count("plain schema, max_tokens") == result.output.count("ready") == 7
 
 
 @pytest.mark.parametrize(

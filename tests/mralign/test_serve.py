@@ -63,3 +63,15 @@ def test_the_address_is_one_that_a_browser_opens() -> None:
     """Every address to listen on is no address to open."""
     with listen("0.0.0.0", 0) as listener:
         assert address_of(listener).startswith("http://127.0.0.1:")
+
+
+def test_one_command_makes_the_schema_and_serves(tmp_path: Path) -> None:
+    """With --upgrade an empty database is no obstacle."""
+    url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    with start(url, "--port", "0", "--upgrade") as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[1]
+        with urlopen(f"{address}health") as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        process.wait(20)

@@ -111,6 +111,7 @@ def name_with(engine: sa.Engine, run_id: int, faults: Sequence[Fault | None]) ->
             Role.NAMER, options={"base_url": endpoint.base_url, "model": "fake", "at_once": 1}
         )
         with open_role(engine, role) as door:
+            door.run_id = run_id
             return describe_run(engine, run_id, Words(), Namer(door.ask, door.model, 1))
 
 

@@ -1,6 +1,7 @@
 """How much each stage of the pipeline holds."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,6 +54,12 @@ def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
 
 def count_stages(session: Session) -> Counts:
     """All counts in one statement."""
+    return Counts(*session.connection().execute(_stages()).one())
+
+
+@cache
+def _stages() -> sa.Select[Any]:
+    """To make the statement takes longer than to run it, so that it is made once."""
     label_run = col(LabelInstance.run_id) == newest_run(RunKind.LABEL)
     consensus = (
         col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
@@ -60,25 +67,22 @@ def count_stages(session: Session) -> Counts:
     )
     traces = sa.select(sa.func.count(sa.distinct(col(AnnotatedStep.trace_id))))
     labels = sa.select(sa.func.count(sa.distinct(col(LabelInstance.open_label_id))))
-    row = session.execute(
-        sa.select(
-            _count(Question),
-            _count(Trace),
-            _count(Trace, col(Trace.thinking_mode) == ThinkingMode.ON),
-            _count(TracePair, col(TracePair.polarity) == Polarity.POSITIVE),
-            _count(TracePair, col(TracePair.polarity) == Polarity.NEGATIVE),
-            _count(Segment),
-            _count(LabelInstance, label_run),
-            labels.where(label_run).scalar_subquery(),
-            _count(Cluster, col(Cluster.run_id) == newest_run(RunKind.CLUSTER)),
-            _count(AnnotatedStep, *consensus),
-            traces.where(*consensus).scalar_subquery(),
-            _count(Export),
-            _count(TrainingRun),
-            _count(EvaluationRun),
-        )
-    ).one()
-    return Counts(*row)
+    return sa.select(
+        _count(Question),
+        _count(Trace),
+        _count(Trace, col(Trace.thinking_mode) == ThinkingMode.ON),
+        _count(TracePair, col(TracePair.polarity) == Polarity.POSITIVE),
+        _count(TracePair, col(TracePair.polarity) == Polarity.NEGATIVE),
+        _count(Segment),
+        _count(LabelInstance, label_run),
+        labels.where(label_run).scalar_subquery(),
+        _count(Cluster, col(Cluster.run_id) == newest_run(RunKind.CLUSTER)),
+        _count(AnnotatedStep, *consensus),
+        traces.where(*consensus).scalar_subquery(),
+        _count(Export),
+        _count(TrainingRun),
+        _count(EvaluationRun),
+    )
 
 
 def _count(table: Any, *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:

@@ -1,11 +1,12 @@
 """Example segments of a cluster: nearest its centre, and at its edge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, SQLModel, col
 
 from store.tables import (
     ClusterMembership,
@@ -48,33 +49,34 @@ def list_examples(
     session: Session, cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int]
 ) -> Examples:
     """Segments that carry the labels nearest the centre, and those that carry the farthest."""
-    near = _by_distance(session, cluster_run_id, open_label_ids[:LABELS_SEARCHED])
+    near = _list_by_distance(session, cluster_run_id, open_label_ids[:LABELS_SEARCHED])
     far = near[: len(near) // 2 : -1]
-    found = [
-        _one_a_trace(
-            _segments(session, (cluster_run_id, label_run_id), _enough(labels, at_most), edge)
-        )
-        for labels, at_most, edge in (
-            (near, ROWS_A_SEGMENT * EXAMPLES_SHOWN, False),
-            (far, ROWS_A_SEGMENT * EDGE_SHOWN, True),
-        )
-    ]
-    nearest = found[0][:EXAMPLES_SHOWN]
+    runs = {"cluster_run": cluster_run_id, "label_run": label_run_id}
+    nearest = _read(session, runs, near, edge=False)[:EXAMPLES_SHOWN]
     shown = {(one.trace_id, one.position) for one in nearest}
-    edge = [one for one in found[1] if (one.trace_id, one.position) not in shown]
+    others = _read(session, runs, far, edge=True)
+    edge = [one for one in others if (one.trace_id, one.position) not in shown]
     return Examples(nearest, edge[:EDGE_SHOWN])
 
 
-def _by_distance(session: Session, run_id: int, ids: Sequence[int]) -> list[tuple[int, int]]:
+def _list_by_distance(session: Session, run_id: int, ids: Sequence[int]) -> list[tuple[int, int]]:
     """The labels with their counts of instances, the nearest to the centre first."""
-    query = (
-        sa.select(col(ClusterMembership.open_label_id), col(ClusterMembership.instances))
+    asked = {"cluster_run": run_id, "labels": list(ids)}
+    rows = session.connection().execute(_by_distance(), asked)
+    return [(row[0], row[1]) for row in rows]
+
+
+@cache
+def _by_distance() -> sa.Select[Any]:
+    placed = SQLModel.metadata.tables["cluster_membership"].c
+    return (
+        sa.select(placed.open_label_id, placed.instances)
         .where(
-            col(ClusterMembership.run_id) == run_id, col(ClusterMembership.open_label_id).in_(ids)
+            placed.run_id == sa.bindparam("cluster_run"),
+            placed.open_label_id.in_(sa.bindparam("labels", expanding=True)),
         )
-        .order_by(col(ClusterMembership.distance), col(ClusterMembership.open_label_id))
+        .order_by(placed.distance, placed.open_label_id)
     )
-    return list(session.execute(query).tuples())
 
 
 def _enough(labels: Sequence[tuple[int, int]], rows: int) -> list[int]:
@@ -88,33 +90,40 @@ def _enough(labels: Sequence[tuple[int, int]], rows: int) -> list[int]:
     return chosen
 
 
-def _one_a_trace(rows: Sequence[Any]) -> list[Example]:
+def _read(
+    session: Session, runs: Mapping[str, int], labels: Sequence[tuple[int, int]], edge: bool
+) -> list[Example]:
+    """Segments with the first of these labels, one a trace at most."""
+    asked = {**runs, "labels": _enough(labels, _rows(edge))}
     by_trace: dict[int, Example] = {}
-    for trace_id, position, label, confidence, text, length, question in rows:
+    for row in session.connection().execute(_examples(edge), asked):
+        trace_id, position, label, confidence, text, length, question = row
         cut = length > EXAMPLE_CHARACTERS
         example = Example(trace_id, position, label, confidence, text, cut, question)
         by_trace.setdefault(trace_id, example)
     return list(by_trace.values())
 
 
-def _segments(
-    session: Session, runs: tuple[int, int], open_label_ids: Sequence[int], edge: bool
-) -> Sequence[Any]:
+def _rows(edge: bool) -> int:
+    return ROWS_A_SEGMENT * (EDGE_SHOWN if edge else EXAMPLES_SHOWN)
+
+
+@cache
+def _examples(edge: bool) -> sa.Select[Any]:
+    """The instances with their segments; to make it takes longer than to run it."""
     length = col(Segment.end) - col(Segment.start)
-    text = sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, EXAMPLE_CHARACTERS)
-    shown = sa.case(
-        (length > EXAMPLE_CHARACTERS, text),
-        else_=sa.func.substr(col(Trace.thinking), col(Segment.start) + 1, length),
-    )
-    chosen = _chosen(*runs, open_label_ids, edge)
+    start = col(Segment.start) + 1
+    text = sa.func.substr(col(Trace.thinking), start, EXAMPLE_CHARACTERS)
+    whole = sa.func.substr(col(Trace.thinking), start, length)
+    chosen = _chosen(edge)
     distance = chosen.c.distance.desc() if edge else chosen.c.distance
-    query = (
+    return (
         sa.select(
             col(Trace.id),
             col(Segment.position),
             col(OpenLabel.text),
             chosen.c.confidence,
-            shown,
+            sa.case((length > EXAMPLE_CHARACTERS, text), else_=whole),
             length,
             sa.func.substr(col(Question.text), 1, 200),
         )
@@ -124,12 +133,9 @@ def _segments(
         .join(OpenLabel, col(OpenLabel.id) == chosen.c.open_label_id)
         .order_by(distance, chosen.c.confidence.desc(), chosen.c.id)
     )
-    return session.execute(query).all()
 
 
-def _chosen(
-    cluster_run_id: int, label_run_id: int, open_label_ids: Sequence[int], edge: bool
-) -> sa.Subquery:
+def _chosen(edge: bool) -> sa.Subquery:
     """A few instances, found before any text is touched."""
     distance = col(ClusterMembership.distance)
     return (
@@ -143,17 +149,17 @@ def _chosen(
         .join(
             ClusterMembership,
             (col(ClusterMembership.open_label_id) == col(LabelInstance.open_label_id))
-            & (col(ClusterMembership.run_id) == cluster_run_id),
+            & (col(ClusterMembership.run_id) == sa.bindparam("cluster_run")),
         )
         .where(
-            col(LabelInstance.run_id) == label_run_id,
-            col(LabelInstance.open_label_id).in_(open_label_ids),
+            col(LabelInstance.run_id) == sa.bindparam("label_run"),
+            col(LabelInstance.open_label_id).in_(sa.bindparam("labels", expanding=True)),
         )
         .order_by(
             distance.desc() if edge else distance,
             col(LabelInstance.confidence).desc(),
             col(LabelInstance.id),
         )
-        .limit(ROWS_A_SEGMENT * (EDGE_SHOWN if edge else EXAMPLES_SHOWN))
+        .limit(_rows(edge))
         .subquery()
     )

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
@@ -121,7 +123,16 @@ def get_trace_head(session: Session, trace_id: int) -> TraceHead:
     Raises:
         NotFound: there is no such trace.
     """
-    query = (
+    row = session.connection().execute(_head(), {"trace": trace_id}).first()
+    if row is None:
+        raise NotFound(f"expected a trace with number {trace_id}, found none; see the list")
+    return TraceHead(*row)
+
+
+# The statements below take longer to make than to run, so that each is made once.
+@cache
+def _head() -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(
             col(Trace.id),
             col(Trace.external_id),
@@ -133,16 +144,22 @@ def get_trace_head(session: Session, trace_id: int) -> TraceHead:
             col(Question.gold_answers),
         )
         .join(Question, col(Question.id) == col(Trace.question_id))
-        .where(col(Trace.id) == trace_id)
+        .where(col(Trace.id) == sa.bindparam("trace"))
     )
-    row = session.execute(query).first()
-    if row is None:
-        raise NotFound(f"expected a trace with number {trace_id}, found none; see the list")
-    return TraceHead(*row)
 
 
 def find_pairing(session: Session, trace_id: int) -> Pairing | None:
     """The pair that a trace belongs to, seen from it."""
+    row = session.connection().execute(_pair(), {"trace": trace_id}).first()
+    if row is None:
+        return None
+    return Pairing(row[1] if row[0] == trace_id else row[0], *row[2:])
+
+
+@cache
+def _pair() -> sa.Select[*tuple[Any, ...]]:
+    trace: sa.BindParameter[int] = sa.bindparam("trace")
+    own = (col(TracePair.on_trace_id) == trace) | (col(TracePair.off_trace_id) == trace)
     pair = sa.select(
         col(TracePair.on_trace_id),
         col(TracePair.off_trace_id),
@@ -150,27 +167,14 @@ def find_pairing(session: Session, trace_id: int) -> Pairing | None:
         col(TracePair.z_off),
         col(TracePair.polarity),
         col(TracePair.hit_gap),
-    ).where((col(TracePair.on_trace_id) == trace_id) | (col(TracePair.off_trace_id) == trace_id))
-    row = session.execute(pair.order_by(col(TracePair.id)).limit(1)).first()
-    if row is None:
-        return None
-    return Pairing(row[1] if row[0] == trace_id else row[0], *row[2:])
+    )
+    return pair.where(own).order_by(col(TracePair.id)).limit(1)
 
 
 def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentText]:
     """Up to a page of segments and one more, from position `first` on, with their labels."""
-    length = col(Segment.end) - col(Segment.start)
-    shown = sa.func.substr(
-        col(Trace.thinking), col(Segment.start) + 1, _least(length, SEGMENT_CHARACTERS)
-    )
-    query = (
-        sa.select(col(Segment.id), col(Segment.position), shown, length)
-        .join(Trace, col(Trace.id) == col(Segment.trace_id))
-        .where(col(Segment.trace_id) == trace_id, col(Segment.position) >= first)
-        .order_by(col(Segment.position))
-        .limit(SEGMENTS_SHOWN + 1)
-    )
-    rows = session.execute(query).all()
+    asked = {"trace": trace_id, "first": first}
+    rows = session.connection().execute(_segments(), asked).all()
     labels = _open_labels(session, [row[0] for row in rows])
     categories = _categories(session, trace_id, [row[1] for row in rows])
     return [
@@ -186,6 +190,22 @@ def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentTe
     ]
 
 
+@cache
+def _segments() -> sa.Select[*tuple[Any, ...]]:
+    length = col(Segment.end) - col(Segment.start)
+    shown = sa.func.substr(
+        col(Trace.thinking), col(Segment.start) + 1, _least(length, SEGMENT_CHARACTERS)
+    )
+    own = col(Segment.trace_id) == sa.bindparam("trace")
+    return (
+        sa.select(col(Segment.id), col(Segment.position), shown, length)
+        .join(Trace, col(Trace.id) == col(Segment.trace_id))
+        .where(own, col(Segment.position) >= sa.bindparam("first"))
+        .order_by(col(Segment.position))
+        .limit(SEGMENTS_SHOWN + 1)
+    )
+
+
 def _least(length: sa.ColumnElement[int], limit: int) -> sa.ColumnElement[int]:
     return sa.case((length < limit, length), else_=limit)
 
@@ -193,25 +213,41 @@ def _least(length: sa.ColumnElement[int], limit: int) -> sa.ColumnElement[int]:
 def _open_labels(
     session: Session, segment_ids: Sequence[int]
 ) -> defaultdict[int, list[NamedLabel]]:
-    query = (
+    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
+    rows = session.connection().execute(_labels_of(), {"segments": list(segment_ids)})
+    for segment_id, name, confidence in rows:
+        found[segment_id].append(NamedLabel(name, confidence))
+    return found
+
+
+@cache
+def _labels_of() -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(col(LabelInstance.segment_id), col(OpenLabel.text), col(LabelInstance.confidence))
         .join(OpenLabel, col(OpenLabel.id) == col(LabelInstance.open_label_id))
         .where(
-            col(LabelInstance.segment_id).in_(segment_ids),
+            col(LabelInstance.segment_id).in_(sa.bindparam("segments", expanding=True)),
             col(LabelInstance.run_id) == newest_run(RunKind.LABEL),
         )
         .order_by(col(LabelInstance.confidence).desc(), col(LabelInstance.id))
     )
-    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
-    for segment_id, name, confidence in session.execute(query):
-        found[segment_id].append(NamedLabel(name, confidence))
-    return found
 
 
 def _categories(
     session: Session, trace_id: int, positions: Sequence[int]
 ) -> defaultdict[int, list[NamedLabel]]:
-    query = (
+    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
+    rows = session.connection().execute(_categories_of(), {"trace": trace_id})
+    for first, end, *label in rows:
+        for position in positions:
+            if first <= position < end:
+                found[position].append(NamedLabel(*label))
+    return found
+
+
+@cache
+def _categories_of() -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(
             col(AnnotatedStep.first_segment),
             col(AnnotatedStep.end_segment),
@@ -222,15 +258,9 @@ def _categories(
         .join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
         .join(Category, col(Category.id) == col(ControlledLabel.category_id))
         .where(
-            col(AnnotatedStep.trace_id) == trace_id,
+            col(AnnotatedStep.trace_id) == sa.bindparam("trace"),
             col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
             col(AnnotatedStep.source) == "consensus",
         )
         .order_by(col(ControlledLabel.confidence).desc(), col(Category.position))
     )
-    found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
-    for first, end, *label in session.execute(query):
-        for position in positions:
-            if first <= position < end:
-                found[position].append(NamedLabel(*label))
-    return found

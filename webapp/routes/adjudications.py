@@ -8,10 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from annotator.studies import Unit, adjudicate, is_done, list_units, list_waiting, require_open_to
 from store import studies
+from store.audit import Actor
 from store.engine import reading
 from store.errors import NotFound
 from store.study_tables import Study
-from store.tables import Person
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.labeling import DEFAULT_CONFIDENCE, list_cards, list_palette, read_labels
 from webapp.pages.studies import LabelPage, Offer
@@ -93,7 +93,7 @@ def keep_decision(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response
     """Keep what is decided on a segment."""
     position, labels = visit.form.number("segment"), read_labels(visit.form)
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         study = studies.get_study(session, study_id)
         return adjudicate(session, study, person, trace_id, position, labels)
 

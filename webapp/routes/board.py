@@ -7,8 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign
-from taxonomy.priority import lay_lanes
+from taxonomy.curation import Assign, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.keymap import board_letters
 from webapp.pages.review import BoardLane, BoardPage
@@ -49,7 +48,7 @@ def lanes_of(review: Review, letters: str = "") -> list[BoardLane]:
         BoardLane(
             lane, review.by_key.get(lane.category or ""), letter_of(review, letters, lane.category)
         )
-        for lane in lay_lanes(review.groups, review.by_key)
+        for lane in review.lanes
     ]
 
 
@@ -61,15 +60,17 @@ def letter_of(review: Review, letters: str, key: str | None) -> str:
 
 @router.post("/board", dependencies=[allows(Action.REVIEW)])
 def put_in_lane(visit: Visiting, version_id: RowId) -> Response:
-    """Put clusters in one category: a lane as it was shown, or the exceptions that were ticked."""
+    """Put clusters in one category, a lane or what was ticked; or mark what was ticked as noise."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
     anchors = [anchor[:40] for anchor in visit.form.fields.get("anchor", ())]
-    if not anchors or "category" not in visit.form.fields:
+    noise, placed = "noise" in visit.form.fields, "category" in visit.form.fields
+    if not anchors or noise == placed:
         raise InvalidInput("expected clusters and a category to put them in; tick some")
     groups = [review.group(anchor) for anchor in dict.fromkeys(anchors)]
     labels = tuple(label.open_label_id for group in groups for label in group.labels)
-    decision = Assign(label_ids=labels, category=visit.form.line("category") or None)
+    category = visit.form.line("category") or None
+    decision = MarkNoise(labels) if noise else Assign(label_ids=labels, category=category)
     following = _following(review, set(anchors))
     return _back(version_id, take(visit, version_id, decision), following)
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Path
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from store.audit import Actor
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.reviews import get_event
-from store.tables import Person
 from store.verdicts import get_rules, list_acts
 from taxonomy.curation import (
     Assign,
@@ -23,10 +23,10 @@ from taxonomy.curation import (
     undo,
 )
 from taxonomy.judging import judge, withdraw
+from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
 from webapp.repeating import once
-from webapp.reviews import is_blind
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
@@ -44,7 +44,7 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
     seen = visit.form.number("revision")
     reason = visit.form.text("reason") or None
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         if isinstance(decision, Assign | MarkNoise) and reviews_blind(visit, session, version_id):
             return -judge(session, version_id, decision, person=person, seen_revision=seen)
         event = decide(
@@ -137,7 +137,7 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
     event_id = form.number("event") if form.token("event") else None
     seen = form.number("revision")
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         chosen, number = act, event_id
         if act is None and event_id is None and reviews_blind(visit, session, version_id):
             chosen, number = _newest_own(visit, session, version_id, person)
@@ -151,7 +151,7 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
 
 
 def _newest_own(
-    visit: Visit, session: Session, version_id: int, person: Person
+    visit: Visit, session: Session, version_id: int, person: Actor
 ) -> tuple[int | None, int | None]:
     """The newest thing that a blind reviewer did and may take back: a verdict, or an event.
 

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from store.audit import Actor
 from store.engine import reading
 from store.errors import InvalidInput
 from store.people import list_people
 from store.reviews import lock_version
-from store.tables import Person
 from store.taxonomies import get_version
 from store.verdicts import Rules, get_rules, set_rules
 from taxonomy.curation import LabelView
@@ -129,7 +129,7 @@ def settle_disagreement(visit: Visiting, version_id: RowId) -> Response:
     choice, ids = form.line("choice"), form.numbers("label")
     decision = as_decision(Choice(noise=True) if choice == NOISE else Choice(choice), ids)
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         keys = stand(session, get_version(session, version_id)).clustering.keys
         event = resolve(
             session,
@@ -167,7 +167,7 @@ def change_rules(visit: Visiting, version_id: RowId) -> Response:
     form = visit.form
     rules = Rules(form.number("overlap"), form.text("guidelines", 20_000))
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         version = lock_version(session, version_id)
         before = get_rules(session, version_id).overlap
         set_rules(session, version, rules, by=person)

@@ -6,14 +6,14 @@ from starlette.responses import JSONResponse, Response
 
 from store import schema
 from store.runs import code_version
-from webapp.dependencies import Visiting, allows
+from webapp.dependencies import VisitingAside, allows
 from webapp.permissions import Action
 
 router = APIRouter()
 
 
 @router.get("/health", dependencies=[allows(Action.CHECK_HEALTH)])
-def check_health(visit: Visiting) -> Response:
+def check_health(visit: VisitingAside) -> Response:
     """200 where the database answers with a schema; an error of the database is a 503."""
     with visit.engine.connect() as connection:
         connection.execute(sa.text("SELECT 1 FROM run LIMIT 1"))

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from store.audit import Actor
 from store.people import set_keys
-from store.tables import Person
 from webapp.dependencies import Visiting, allows
 from webapp.keymap import DEFAULTS, FIXED, GO, PLACES, check_keys
 from webapp.pages.people import BoundKey, KeyPlace, KeysPage
@@ -41,7 +41,7 @@ def change_keys(visit: Visiting) -> Response:
     )
     changed = check_keys(wanted)
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         set_keys(session, person, changed)
         return 0
 

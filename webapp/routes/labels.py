@@ -14,9 +14,9 @@ from annotator.studies import (
     source_of,
 )
 from store import studies
+from store.audit import Actor
 from store.engine import reading
 from store.study_tables import Study, StudyAssignment
-from store.tables import Person
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.labeling import DEFAULT_CONFIDENCE, list_cards, list_palette, read_labels
 from webapp.pages.studies import LabelPage, Offer
@@ -83,7 +83,7 @@ def keep_labels(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response:
     """Keep what one says of a segment."""
     position, labels = visit.form.number("segment"), read_labels(visit.form)
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         study = studies.get_study(session, study_id)
         return put_labels(session, study, person, trace_id, position, labels)
 
@@ -102,7 +102,7 @@ def after_saving(visit: Visit, address: str) -> Response:
 def finish_labels(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response:
     """Finish a trace, and go to the next."""
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         return finish_trace(session, studies.get_study(session, study_id), person, trace_id)
 
     once(visit, deed)
@@ -117,7 +117,7 @@ def finish_labels(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response
 def reopen_labels(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response:
     """Take a finished trace up again."""
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         return reopen_trace(session, studies.get_study(session, study_id), person, trace_id)
 
     once(visit, deed)

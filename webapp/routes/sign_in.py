@@ -13,7 +13,7 @@ from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.states import Role
 from store.tables import Person
-from webapp.dependencies import SESSION_COOKIE, Visit, Visiting, allows
+from webapp.dependencies import SESSION_COOKIE, Visit, VisitingAside, allows
 from webapp.limits import AttemptLimit
 from webapp.pages.frame import SignInPage
 from webapp.permissions import Action
@@ -40,7 +40,7 @@ def local_path(address: str) -> str:
 
 @router.get("/sign-in", dependencies=[allows(Action.ENTER)])
 async def show_sign_in(
-    visit: Visiting, destination: Annotated[str, Query(alias="next", max_length=2000)] = "/"
+    visit: VisitingAside, destination: Annotated[str, Query(alias="next", max_length=2000)] = "/"
 ) -> Response:
     """The form; whoever is signed in goes on."""
     if visit.viewer is not None:
@@ -49,7 +49,7 @@ async def show_sign_in(
 
 
 @router.post("/sign-in", dependencies=[allows(Action.ENTER)])
-async def sign_in(visit: Visiting) -> Response:
+async def sign_in(visit: VisitingAside) -> Response:
     """Check the password, and open a session."""
     request, form = visit.request, visit.form
     name, destination = form.token("name").strip()[:200], local_path(form.token("next"))
@@ -117,7 +117,7 @@ def _set_cookie(response: Response, token: str, secure: bool) -> None:
 
 
 @router.post("/sign-out", dependencies=[allows(Action.SIGN_OUT)])
-def sign_out(visit: Visiting) -> Response:
+def sign_out(visit: VisitingAside) -> Response:
     """End the session, and leave nothing of it in the browser."""
     with transaction(visit.engine) as session:
         people.end_sign_in(session, visit.request.cookies.get(SESSION_COOKIE, ""))

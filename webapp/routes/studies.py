@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from annotator.plans import DEFAULT_FACETS, FACETS, Plan, create_study
 from annotator.studies import is_done, list_waiting, source_of
 from store import studies
+from store.audit import Actor
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.people import list_people
@@ -70,7 +71,7 @@ def show_studies(visit: Visiting) -> Response:
     return visit.show(page)
 
 
-def _row(session: Session, study: Study, person: Person) -> StudyRow:
+def _row(session: Session, study: Study, person: Actor) -> StudyRow:
     shares = studies.count_shares(session, study.id)
     own = [share for share in shares if share.person_id == person.id]
     shown = own or shares
@@ -99,7 +100,7 @@ def make_study(visit: Visiting) -> Response:
         taxonomy=form.line("version") or None,
     )
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         return create_study(session, plan, by=person)[0].id
 
     return RedirectResponse(f"/studies/{once(visit, deed)}", 303)

@@ -9,7 +9,7 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.runs import find_latest_run
 from store.states import RunKind
-from webapp.dependencies import Visit, Visiting, allows
+from webapp.dependencies import Visit, VisitingAside, allows
 from webapp.matrices import Matrices
 from webapp.pages.records import MatrixImage, TransitionsPage
 from webapp.permissions import Action
@@ -33,7 +33,7 @@ def _matrices(visit: Visit) -> Matrices:
 
 
 @router.get("", dependencies=[allows(Action.READ)])
-def show_transitions(visit: Visiting) -> Response:
+def show_transitions(visit: VisitingAside) -> Response:
     """All matrices of the newest annotate run."""
     with reading(visit.engine) as session:
         run = find_latest_run(session, RunKind.ANNOTATE)
@@ -61,7 +61,7 @@ def _image(fits: "Fits", name: str) -> MatrixImage:
 
 
 @router.get("/{name}.svg", dependencies=[allows(Action.READ)])
-def draw_matrix(visit: Visiting, name: Annotated[str, Path(max_length=40)]) -> Response:
+def draw_matrix(visit: VisitingAside, name: Annotated[str, Path(max_length=40)]) -> Response:
     """A matrix as an image."""
     from alignment.report import heatmap_svg
 

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Path, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from store.audit import Actor
 from store.engine import reading
 from store.errors import InvalidInput
 from store.metadata import utc_now
 from store.reviews import lock_version
 from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
-from store.tables import Person, TaxonomyVersion
+from store.tables import TaxonomyVersion
 from taxonomy import versions
 from taxonomy.contents import hash_content
 from taxonomy.curation import AddCategory, CategoryView, EditCategory, RetireCategory
@@ -118,7 +119,7 @@ def draft(visit: Visiting) -> Response:
     """A new draft, on the newest cluster run, from a preset or from a frozen version."""
     form = visit.form
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         run = find_latest_run(session, RunKind.CLUSTER)
         version = versions.create_draft(
             session,
@@ -169,7 +170,7 @@ def _move(visit: Visit, version_id: int, move: Move) -> Response:
     """Change the status, unless somebody decided since the page was read."""
     form = visit.form
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         lock_version(session, version_id, form.number("revision"))
         return move(session, version_id, person=person, reason=form.text("reason")).revision
 
@@ -183,7 +184,7 @@ def approve_some(visit: Visiting, version_id: RowId) -> Response:
     sent = [value.partition(":") for value in form.fields.get("row", ())]
     rows = {key[:100]: seen[:64] for key, _, seen in sent}
 
-    def deed(session: Session, person: Person) -> int:
+    def deed(session: Session, person: Actor) -> int:
         event = approve_rows(session, version_id, rows, person=person, reason=form.text("reason"))
         return event.revision
 

@@ -57,8 +57,10 @@ function confirmForm() {
   return true;
 }
 
+// Where two forms bind one key, the form with the focus is meant.
 function find(key, name) {
-  return [...document.querySelectorAll(`[${name}]`)].find((found) => found.getAttribute(name) === key);
+  const all = [...document.querySelectorAll(`[${name}]`)].filter((found) => found.getAttribute(name) === key);
+  return all.find((found) => found.form && found.form === document.activeElement?.form) ?? all[0];
 }
 
 function isIdle() {

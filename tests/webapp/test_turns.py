@@ -1,0 +1,56 @@
+"""Turns: one after the other, first come first served, readers apart from writers."""
+
+import asyncio
+
+from webapp.turns import Turns
+
+
+async def work(turns: Turns, done: list[str], name: str, *, writing: bool) -> None:
+    """Take a turn, and let others try while it lasts."""
+    async with turns.next(writing=writing):
+        done.append(f"{name} begins")
+        await asyncio.sleep(0)
+        done.append(f"{name} ends")
+
+
+def test_turns_come_in_the_order_of_asking() -> None:
+    """Nobody begins before the one before has ended."""
+    done: list[str] = []
+
+    async def all_at_once() -> None:
+        turns = Turns(1)
+        names = ("first", "second", "third")
+        await asyncio.gather(*(work(turns, done, name, writing=True) for name in names))
+
+    asyncio.run(all_at_once())
+    assert done == [
+        "first begins", "first ends", "second begins", "second ends", "third begins", "third ends",
+    ]  # fmt: skip
+
+
+def test_a_reader_does_not_wait_for_a_writer() -> None:
+    """A writer that waits for another process holds up no page."""
+    done: list[str] = []
+
+    async def both() -> None:
+        turns = Turns(1)
+        async with turns.next(writing=True):
+            await work(turns, done, "reader", writing=False)
+
+    asyncio.run(both())
+    assert done == ["reader begins", "reader ends"]
+
+
+def test_a_turn_ends_with_an_error() -> None:
+    """A page that fails does not stop the ones after it."""
+
+    async def fail_then_work() -> list[str]:
+        turns, done = Turns(1), list[str]()
+        try:
+            async with turns.next(writing=False):
+                raise RuntimeError
+        except RuntimeError:
+            await work(turns, done, "next", writing=False)
+        return done
+
+    assert asyncio.run(fail_then_work()) == ["next begins", "next ends"]
