@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,9 @@ from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import CLUSTERS
 from benchmarks.settings import environment
 from benchmarks.visitors import Visitor, at_once, p95
+from store.engine import get_engine, reading
+from store.runs import get_latest_run
+from store.states import RunKind
 
 CLIENTS = 8
 PAGES = (1, 2, 10, 100, 400)
@@ -24,7 +26,6 @@ def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[st
     installed_s = install_s(venv)
     rows = records()
     theirs = measure_peer(venv, folder, rows, rounds, submits)
-    print(theirs, flush=True)
     ours = measure_pages(folder, rows, rounds, submits)
     return {
         "label_studio_install_s": installed_s,
@@ -84,7 +85,7 @@ def measure_pages(
         filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
         for name, paths in (("list_ms", lists), ("filter_ms", filters)):
             visitors[0].read(paths, 1)
-            figures[name] = p95(at_once(visitors[:1], reading(paths, rounds)))
+            figures[name] = p95(at_once(visitors[:1], opening(paths, rounds)))
         revision = 1
         for count in (1, CLIENTS):
             for visitor in visitors:
@@ -95,19 +96,22 @@ def measure_pages(
     return figures
 
 
-def reading(paths: Sequence[str], rounds: int) -> Callable[[Visitor, int], None]:
+def opening(paths: Sequence[str], rounds: int) -> Callable[[Visitor, int], None]:
     """Work: all of these pages."""
     return lambda visitor, _: visitor.read(paths, rounds)
 
 
 def import_s(url: str, folder: Path, rows: list[dict[str, Any]]) -> float:
-    """The seconds of the command that imports the rows, with its start."""
+    """The seconds of the import; as with the other, its server has started before."""
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     command = [sys.executable, "-m", "mralign", "traces", "import", str(path)]
-    started = time.perf_counter()
     subprocess.run(command, env=environment(url), check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    with reading(get_engine(url)) as session:
+        run = get_latest_run(session, RunKind.IMPORT)
+    if run.ended_at is None:
+        raise RuntimeError("expected the import to have ended")
+    return (run.ended_at - run.started_at).total_seconds()
 
 
 def deciding(

@@ -1,7 +1,7 @@
 """Label Studio beside mralign: the same rows in both, the same work, in one run.
 
 It is asked through its programming interface, with a token: what its own page would ask for, less
-the page. Ours answers whole pages, and its import is timed with the start of the command.
+the page. Ours answers whole pages. Both imports are timed without the start of what imports.
 """
 
 import http.client

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from store.errors import NotFound
+from store.metadata import utc_now
 from store.states import ThinkingMode
 from store.tables import Question, Segment, Trace
 
+SEGMENT_COLUMNS = ("trace_id", "position", "start", "end", "content_type")
+SegmentRow = tuple[int, int, int, int, str]
 Segmenter = Callable[[str], Sequence[tuple[int, int]]]
 
 
@@ -75,28 +78,45 @@ def add_traces(session: Session, records: Sequence[Record], segmenter: Segmenter
     """
     added = Added()
     fresh = _fresh(session, records, added)
-    questions = _questions(session, fresh, added)
-    traces = [_trace(record, questions[question_key(record.question)]) for record in fresh]
-    session.add_all(traces)
-    session.flush()
-    spans = [_segments(trace, segmenter(trace.thinking)) for trace in traces]
-    rows = [row for trace_rows in spans for row in trace_rows]
+    keys = [question_key(record.question) for record, _ in fresh]
+    questions = _questions(session, [record for record, _ in fresh], keys, added)
+    rows = [_trace(*one, questions[key]) for one, key in zip(fresh, keys, strict=True)]
     if rows:
-        session.execute(sa.insert(Segment), rows)
-    added.traces, added.segments = len(traces), len(rows)
+        session.connection().execute(sa.insert(_table("trace")), rows)
+    ids = _numbers(session, "trace", "external_id", [row["external_id"] for row in rows])
+    segments = [
+        segment
+        for record, _ in fresh
+        for segment in _segments(ids[record.external_id], segmenter(record.thinking))
+    ]
+    _write_segments(session, segments)
+    added.traces, added.segments = len(rows), len(segments)
     return added
 
 
-def _fresh(session: Session, records: Sequence[Record], added: Added) -> list[Record]:
+def _table(name: str) -> sa.Table:
+    return SQLModel.metadata.tables[name]
+
+
+def _numbers(session: Session, table: str, name: str, values: Sequence[str]) -> dict[str, int]:
+    """The numbers of rows by a column that no two of them share."""
+    columns = _table(table).c
+    query = sa.select(columns[name], columns.id).where(columns[name].in_(values))
+    return {row[0]: row[1] for row in session.connection().execute(query)}
+
+
+def _fresh(session: Session, records: Sequence[Record], added: Added) -> list[tuple[Record, str]]:
+    """The records that are not there yet, with their hashes."""
+    trace = _table("trace").c
     ids = [record.external_id for record in records]
-    query = select(Trace.external_id, Trace.content_hash).where(col(Trace.external_id).in_(ids))
-    known = {external_id: content for external_id, content in session.exec(query)}
+    query = sa.select(trace.external_id, trace.content_hash).where(trace.external_id.in_(ids))
+    known = {row[0]: row[1] for row in session.connection().execute(query)}
     fresh = []
     for record in records:
         content = record_hash(record)
         if record.external_id not in known:
             known[record.external_id] = content
-            fresh.append(record)
+            fresh.append((record, content))
         elif known[record.external_id] == content:
             added.already += 1
         else:
@@ -104,44 +124,64 @@ def _fresh(session: Session, records: Sequence[Record], added: Added) -> list[Re
     return fresh
 
 
-def _questions(session: Session, records: Sequence[Record], added: Added) -> dict[str, Question]:
-    keys = {question_key(record.question) for record in records}
-    query = select(Question).where(col(Question.key).in_(keys))
-    questions = {question.key: question for question in session.exec(query)}
-    for record in records:
-        key = question_key(record.question)
-        if key not in questions:
-            questions[key] = Question(key=key, text=record.question, dataset=record.dataset,
-                                      gold_answers=list(record.gold_answers))  # fmt: skip
-            added.questions += 1
-        missing = [g for g in record.gold_answers if g not in questions[key].gold_answers]
+def _questions(
+    session: Session, records: Sequence[Record], keys: Sequence[str], added: Added
+) -> dict[str, int]:
+    """The numbers of the records' questions by key; new ones are added, and golds to all."""
+    question = _table("question")
+    query = sa.select(question.c.key, question.c.gold_answers).where(question.c.key.in_(keys))
+    golds = {row[0]: list(row[1]) for row in session.connection().execute(query)}
+    made: dict[str, dict[str, Any]] = {}
+    extended: set[str] = set()
+    for record, key in zip(records, keys, strict=True):
+        if key not in golds:
+            golds[key] = list(record.gold_answers)
+            made[key] = {"key": key, "text": record.question, "dataset": record.dataset}
+        missing = [gold for gold in record.gold_answers if gold not in golds[key]]
         if missing:
-            questions[key].gold_answers = [*questions[key].gold_answers, *missing]
+            golds[key] += missing
+            extended.add(key)
             added.golds_extended += 1
-    session.add_all(questions.values())
-    session.flush()
-    return questions
+    added.questions += len(made)
+    if made:
+        rows = [{**row, "gold_answers": golds[key]} for key, row in made.items()]
+        session.connection().execute(sa.insert(question), rows)
+    for key in extended - made.keys():
+        changed = sa.update(question).where(question.c.key == key)
+        session.connection().execute(changed, {"gold_answers": golds[key]})
+    return _numbers(session, "question", "key", keys)
 
 
-def _trace(record: Record, question: Question) -> Trace:
-    return Trace(
-        external_id=record.external_id,
-        question_id=question.id,
-        model=record.model,
-        thinking_mode=ThinkingMode(record.thinking_mode),
-        thinking=record.thinking,
-        answer=record.answer,
-        content_hash=record_hash(record),
-        details=dict(record.details),
-    )
+def _trace(record: Record, content_hash: str, question_id: int) -> dict[str, Any]:
+    return {
+        "external_id": record.external_id,
+        "question_id": question_id,
+        "model": record.model,
+        "thinking_mode": ThinkingMode(record.thinking_mode),
+        "thinking": record.thinking,
+        "answer": record.answer,
+        "content_hash": content_hash,
+        "details": dict(record.details),
+        "created_at": utc_now(),
+    }
 
 
-def _segments(trace: Trace, spans: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
-    return [
-        {"trace_id": trace.id, "position": position, "start": start, "end": end,
-         "content_type": "text"}
-        for position, (start, end) in enumerate(spans)
-    ]  # fmt: skip
+def _segments(trace_id: int, spans: Sequence[tuple[int, int]]) -> list[SegmentRow]:
+    return [(trace_id, position, start, end, "text") for position, (start, end) in enumerate(spans)]
+
+
+def _write_segments(session: Session, rows: Sequence[SegmentRow]) -> None:
+    """Hand the rows to the driver as they are: it takes them three times as fast as SQLAlchemy."""
+    if not rows:
+        return
+    connection = session.connection()
+    insert = sa.insert(_table("segment"))
+    compiled = insert.compile(dialect=connection.dialect, column_keys=list(SEGMENT_COLUMNS))
+    if connection.dialect.positional:
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        named = [dict(zip(SEGMENT_COLUMNS, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(str(compiled), named)
 
 
 def get_trace(session: Session, trace_id: int) -> Trace:
