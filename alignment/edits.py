@@ -42,10 +42,10 @@ class SplitCategory:
 
 @dataclass(frozen=True)
 class MoveLabels:
-    """Put open labels, wherever they are, into a category."""
+    """Put open labels, wherever they are, into a category, or out of every one."""
 
     labels: frozenset[str]
-    into: str
+    into: str | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def relabel(
             named = (key,) if into is None else (key, into)
             return _folded(labels, categories, {key: into}, named)
         case MoveLabels(moved, into):
-            _require(categories, (into,))
+            _require(categories, () if into is None else (into,))
             return _moved(labels, tuple(categories), evidence, moved, into, None)
         case SplitCategory(key, moved, new_key):
             _require(categories, (key,))
@@ -145,7 +145,7 @@ def _moved(
     after: tuple[str, ...],
     evidence: LabelEvidence,
     moved: frozenset[str],
-    into: str,
+    into: str | None,
     source: int | None,
 ) -> Relabelled:
     """Categories of units follow the open labels that they rest on."""
@@ -153,9 +153,10 @@ def _moved(
     if unknown or not moved:
         what = repr(sorted(unknown)[0][:100]) if unknown else "none"
         raise EditError(f"expected open labels of the annotated traces, got {what}")
-    target, count = after.index(into), len(after)
+    target, count = NO_LABEL if into is None else after.index(into), len(after)
     follows = _follows(labels, evidence, moved, count)
-    follows[:, target] = False
+    if target != NO_LABEL:
+        follows[:, target] = False
     if source is not None:
         follows[:, np.arange(count) != source] = False
     held = labels != NO_LABEL

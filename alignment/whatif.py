@@ -79,6 +79,14 @@ class Survey:
         """How many units' weights are clipped."""
         return int(self.clipped.sum())
 
+    def leaving(self, name: GroupName) -> dict[str, float]:
+        """How many moves are expected to leave each category: what its row of the matrix rests on.
+
+        Units: moves.
+        """
+        sums = self.support[name].sum(axis=1)[1:-1]
+        return dict(zip(self.categories, sums.tolist(), strict=True))
+
 
 @dataclass(frozen=True)
 class WhatIf:
@@ -88,9 +96,29 @@ class WhatIf:
     after: Survey
     units_relabelled: int
     tokens_relabelled: int
+    traces_relabelled: int
     units_reweighted: int
     tokens_reweighted: int
+    traces_reweighted: int
     mean_weight_change: float
+
+    @property
+    def newly_clipped(self) -> int:
+        """How many units' weights the clip holds that it did not hold before."""
+        return int((self.after.clipped & ~self.before.clipped).sum())
+
+    @property
+    def released(self) -> int:
+        """How many units' weights the clip held and would hold no more."""
+        return int((self.before.clipped & ~self.after.clipped).sum())
+
+    def delta(self, name: GroupName) -> tuple[list[str], Matrix]:
+        """ΔP between the states that stand before and after, and these states.
+
+        Shapes: [states, states].
+        """
+        before, after = self._shared(name)
+        return self._shared_states(), after - before
 
     def mean_l1(self, name: GroupName) -> float:
         """The mean |ΔP| over the cells between states that stand before and after."""
@@ -100,7 +128,7 @@ class WhatIf:
     def changes(self, name: GroupName, count: int = 10) -> list[tuple[str, str, float, float]]:
         """The cells between states of both that change most: from, to, before, after."""
         before, after = self._shared(name)
-        states = [state for state in state_names(self.before.categories) if state in self._states()]
+        states = self._shared_states()
         order = np.argsort(-np.abs(after - before), axis=None, kind="stable")[:count]
         places = [divmod(int(place), len(states)) for place in order]
         return [(states[a], states[b], float(before[a, b]), float(after[a, b])) for a, b in places]
@@ -111,10 +139,14 @@ class WhatIf:
             "categories": list(self.after.categories),
             "units_relabelled": self.units_relabelled,
             "tokens_relabelled": self.tokens_relabelled,
+            "traces_relabelled": self.traces_relabelled,
             "units_reweighted": self.units_reweighted,
             "tokens_reweighted": self.tokens_reweighted,
+            "traces_reweighted": self.traces_reweighted,
             "mean_weight_change": self.mean_weight_change,
             "clips": [self.before.clips, self.after.clips],
+            "newly_clipped": self.newly_clipped,
+            "released": self.released,
             "moves": [self.before.moves, self.after.moves],
             "unlabelled_units": [self.before.unlabelled_units, self.after.unlabelled_units],
             "mean_l1": {name: self.mean_l1(name) for name in GROUPS},
@@ -122,13 +154,13 @@ class WhatIf:
             "changes": {name: self.changes(name) for name in GROUPS},
         }
 
-    def _states(self) -> set[str]:
-        return set(state_names(self.after.categories))
+    def _shared_states(self) -> list[str]:
+        after = set(state_names(self.after.categories))
+        return [state for state in state_names(self.before.categories) if state in after]
 
     def _shared(self, name: GroupName) -> tuple[Matrix, Matrix]:
-        found = []
+        found, shared = [], self._shared_states()
         old, new = state_names(self.before.categories), state_names(self.after.categories)
-        shared = [state for state in old if state in new]
         for states, survey in ((old, self.before), (new, self.after)):
             rows = [states.index(state) for state in shared]
             found.append(survey.matrices[name][np.ix_(rows, rows)])
@@ -156,10 +188,18 @@ def what_if(ground: Ground, before: Survey, edit: Edit) -> WhatIf:
         after=after,
         units_relabelled=int(relabelled.changed.sum()),
         tokens_relabelled=int(ground.tokens[relabelled.changed].sum()),
+        traces_relabelled=_count_traces(ground, relabelled.changed),
         units_reweighted=int(touched.sum()),
         tokens_reweighted=int(ground.tokens[touched].sum()),
+        traces_reweighted=_count_traces(ground, touched),
         mean_weight_change=float(change.mean()) if len(change) else 0.0,
     )
+
+
+def _count_traces(ground: Ground, units: NDArray[np.bool_]) -> int:
+    """How many traces hold one of the units, or more."""
+    traces = np.searchsorted(ground.ends, np.flatnonzero(units), side="right")
+    return len(np.unique(traces))
 
 
 def _regrounded(ground: Ground, relabelled: Relabelled) -> Ground:

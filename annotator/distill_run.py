@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from annotator.consensus import Rule
 from annotator.decoding import Labels
-from annotator.distillation import LessonError, Lessons, distill
+from annotator.distillation import distill
 from annotator.distilled import Annotate, Concurrently, DistilledPanel
 from annotator.evidence import Embed, read_segments
 from annotator.features import shape_matrix
 from annotator.head import Head, HeadError, load_head
+from annotator.lessons import LessonError, Lessons
 from annotator.orders import names_of
 from annotator.run import CONSENSUS, Vocabulary
 from annotator.steps import TraceView

@@ -208,7 +208,7 @@ def real_segments(path: Path, sample: int, seed: int = 0) -> list[str]:
 
 def main() -> None:
     """Count, print, and write results/injections.json."""
-    from gateway.embeddings import Encoder
+    from benchmarks.taxonomy import RememberingEncoder
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--traces", type=Path)
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=0, help="segments that lost something")
     options = parser.parse_args()
     source = options.traces or data_file("traces.jsonl.gz")
-    embed = Encoder()
+    embed = RememberingEncoder()
     figures: dict[str, float] = {}
     details: dict[str, Any] = {}
     for name, orders in (("", ORDERS), ("further_", FURTHER), ("held_out_", HELD_OUT)):

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 
 from annotator.decoding import Decoding, Labels
-from annotator.distillation import Lessons, distill
+from annotator.distillation import distill
 from annotator.evidence import Embed, Segments, read_segments
 from annotator.features import rows_of, shape_matrix
 from annotator.head import Head
+from annotator.lessons import Lessons
 from annotator.orders import names_of
 from annotator.panel import OfflinePanel
 from annotator.steps import CategoryView
@@ -33,6 +34,7 @@ from benchmarks.offline_speed import measure_speed
 from benchmarks.people_share import Comparison, calibration_error
 from benchmarks.record import save
 from benchmarks.settings import data_file
+from benchmarks.taxonomy import RememberingEncoder
 
 PARAGRAPHS, DEFINITIONS = "labelled_paragraphs.jsonl.gz", "label_definitions.json"
 FIXED_PRIOR = 0.5
@@ -156,8 +158,6 @@ def _set(labels: Labels) -> frozenset[str]:
 
 def main() -> None:
     """Measure, print, and write results/offline_annotator.json and --json."""
-    from gateway.embeddings import Encoder
-
     options = _options()
     if options.paragraphs is None and options.test is None:
         raise SystemExit(f"expected {PARAGRAPHS} under MRALIGN_BENCH_DATA, or --train and --test")
@@ -165,7 +165,7 @@ def main() -> None:
         raise SystemExit(f"expected --definitions, or {DEFINITIONS} under MRALIGN_BENCH_DATA")
     categories = load_categories(options.definitions, options.scheme)
     people = load_people(options.test or options.paragraphs, categories, options.source)
-    embed = Remembered(Encoder())
+    embed = RememberingEncoder()
     if options.train:
         train = load_people(options.train, categories, options.source)
         heads = learn_and_test(embed, categories, train, people)
@@ -182,20 +182,6 @@ def main() -> None:
         options.json.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-class Remembered:
-    """An encoder that computes no text twice while the benchmark runs."""
-
-    def __init__(self, embed: Embed) -> None:
-        self.embed, self.known = embed, dict[str, Any]()
-
-    def __call__(self, texts: Sequence[str]) -> Any:
-        """The texts' vectors. Shapes: (n, 384)."""
-        fresh = [text for text in dict.fromkeys(texts) if text not in self.known]
-        if fresh:
-            self.known.update(zip(fresh, self.embed(fresh), strict=True))
-        return np.array([self.known[text] for text in texts], dtype=np.float32)
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=Path)
@@ -207,6 +193,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--without-speed", action="store_true")
     options = parser.parse_args()
     options.paragraphs = data_file(PARAGRAPHS)
+    beside = options.test.parent / DEFINITIONS if options.test else None
+    if options.definitions is None and beside is not None and beside.exists():
+        options.definitions = beside
     if bool(options.train) != bool(options.test):
         parser.error("--train and --test go together")
     return options

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from annotator.distillation import Lessons, distill
+from annotator.distillation import distill
 from annotator.distilled import DistilledPanel
 from annotator.evidence import read_segments
 from annotator.features import shape_matrix
+from annotator.lessons import Lessons
 from annotator.offline import OfflineLabeler
 from annotator.orders import names_of
 from annotator.steps import CategoryView

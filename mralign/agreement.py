@@ -1,7 +1,7 @@
 """`mralign agreement`: how far two sources of controlled labels agree."""
 
 import json
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,18 +10,17 @@ import typer
 from mralign.database import open_database
 from mralign.sources import Source, load_source, paired, shared_order
 from mralign.terminal import say, show_table
+from webapp.comparing import OVER
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from alignment.induced import Distance
     from annotator.agreement import Agreement, Figure
-    from annotator.confusion import Confusion
-    from annotator.consensus import PairedUnits
     from store.tables import Run
+    from webapp.comparing import Compared
 
 app = typer.Typer(add_completion=False)
-OVER = ("categories", "macro-strategies")
 
 
 @app.command()
@@ -57,78 +56,36 @@ def agreement(
     _show(compared)
 
 
-class Compared:
-    """Two sources side by side: figures, distances and confusions, over each kind of label."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two sources by name, and what their common units say."""
 
-    def __init__(self, a: Source, b: Source, units: "PairedUnits") -> None:
-        self.a, self.b, self.units = a, b, units
-        self.figures: dict[str, Agreement] = {}
-        self.distances: dict[str, Distance] = {}
-        self.confusions: dict[str, Confusion] = {}
+    a: Source
+    b: Source
+    found: "Compared"
 
     def document(self) -> dict[str, Any]:
         """Everything as plain values."""
-        return {
-            "between": self.a.name, "and": self.b.name, "units": len(self.units.traces),
-            "traces": len(set(self.units.traces)),
-            "over": {
-                over: {
-                    **{name: asdict(figure) for name, figure in self.figures[over].items()},
-                    "mean_l1_percent": asdict(self.distances[over])
-                    if over in self.distances else None,
-                    "confusion": {"labels": list(self.confusions[over].labels),
-                                  "counts": self.confusions[over].counts.tolist()},
-                }
-                for over in OVER
-            },
-        }  # fmt: skip
+        return {"between": self.a.name, "and": self.b.name, **self.found.document()}
 
 
-def compare(engine: "sa.Engine", a: Source, b: Source, resamples: int) -> Compared:
+def compare(engine: "sa.Engine", a: Source, b: Source, resamples: int) -> Comparison:
     """Everything that two sources' common units say.
 
     Raises:
         InvalidInput: they labelled with different categories, or see different segments.
     """
-    from annotator import agreement as figures
-    from annotator.confusion import confuse
+    from webapp.comparing import compare_units
 
     macro = shared_order(engine, a, b)
-    units = paired(a, b)
-    compared = Compared(a, b, units)
-    for over, order in zip(OVER, (list(macro), list(dict.fromkeys(macro.values()))), strict=True):
-        first, second = units.a, units.b
-        if over != OVER[0]:
-            first, second = (tuple(figures.project(side, macro)) for side in (first, second))
-        compared.figures[over] = figures.agreement(first, second, units.traces)
-        compared.confusions[over] = confuse(first, second, order)
-        if units.traces:
-            compared.distances[over] = _distance(first, second, units.traces, order, resamples)
-    return compared
+    return Comparison(a, b, compare_units(paired(a, b), macro, resamples))
 
 
-def _distance(
-    a: "tuple[frozenset[str], ...]",
-    b: "tuple[frozenset[str], ...]",
-    traces: tuple[int, ...],
-    order: list[str],
-    resamples: int,
-) -> "Distance":
-    from alignment.induced import induced_distance
+def _show(comparison: Comparison) -> None:
+    from webapp.confusion_view import confusion_text
 
-    place = {key: index for index, key in enumerate(order)}
-    sides: tuple[dict[int, list[list[int]]], ...] = ({}, {})
-    for side, units in zip(sides, (a, b), strict=True):
-        for trace, labels in zip(traces, units, strict=True):
-            side.setdefault(trace, []).append([place[key] for key in labels])
-    first, second = (list(side.values()) for side in sides)
-    return induced_distance(first, second, len(order), resamples=resamples)
-
-
-def _show(compared: Compared) -> None:
-    from mralign.confusion_view import confusion_text
-
-    a, b, units = compared.a, compared.b, compared.units
+    a, b, compared = comparison.a, comparison.b, comparison.found
+    units = compared.units
     traces = len(set(units.traces))
     title = f"{a.name} and {b.name}: {len(units.traces):,} units of {traces:,} traces"
     rows = figure_rows(compared.figures)
@@ -159,8 +116,8 @@ def show_agreement(engine: "sa.Engine", run: "Run", source_a: str, source_b: str
     if source_a in known and source_b in known:
         a, b = (load_source(engine, f"run:{run.id}/{each}") for each in (source_a, source_b))
         compared = compare(engine, a, b, resamples=0)
-        title = f"{source_a} and {source_b}: {len(compared.units.traces):,} units"
-        show_table(("figure", *OVER), figure_rows(compared.figures), title=title)
+        title = f"{source_a} and {source_b}: {len(compared.found.units.traces):,} units"
+        show_table(("figure", *OVER), figure_rows(compared.found.figures), title=title)
         note_dependence(a.model, b.model)
 
 
@@ -186,10 +143,10 @@ def _cell(figure: "Figure") -> str:
     return f"{figure.value:.4f} [{figure.low:.4f}, {figure.high:.4f}]"
 
 
-def _write_svg(path: Path, compared: Compared) -> None:
+def _write_svg(path: Path, compared: Comparison) -> None:
     from annotator.handing import new_file
-    from mralign.confusion_view import confusion_svg
+    from webapp.confusion_view import confusion_svg
 
     with new_file(path) as file:
         names = compared.a.name, compared.b.name
-        file.write(confusion_svg(compared.confusions[OVER[0]], *names))
+        file.write(confusion_svg(compared.found.confusions[OVER[0]], *names))

@@ -1,7 +1,5 @@
 """`mralign annotate`: the frozen vocabulary's categories on every segment."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +9,10 @@ from mralign import handover
 from mralign.agreement import show_agreement
 from mralign.database import open_database
 from mralign.distill import HeadChoice, annotate_distilled, distill, rehearse_distilled
+from mralign.ending import chosen_run, leave, show_ending
 from mralign.endpoint import (
     BaseUrl,
+    Batch,
     Concurrency,
     ConfigFile,
     DryRun,
@@ -21,30 +21,28 @@ from mralign.endpoint import (
     MaxTokens,
     MaxUsd,
     Offline,
+    PollSeconds,
     PriceIn,
     PriceOut,
     Resume,
+    Wait,
+    Waiting,
     chosen_roles,
-    paid_by,
-    rehearsal,
-    show_forecasts,
+    in_batch,
     spending_cap,
     watched,
 )
+from mralign.panel import rehearse_panel, run_panel
 from mralign.terminal import say, show_table
 from store import annotations
 from store.engine import reading
-from store.items import count_items
-from store.runs import get_latest_run, get_run
-from store.states import RunKind, RunStatus
+from store.errors import InvalidInput
+from store.states import RunKind
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from annotator.run import Vocabulary
-    from gateway.budget import Budget
-    from gateway.door import Door
-    from gateway.roles import Role, RoleSettings
     from store.tables import Run
 
 app = typer.Typer(
@@ -57,11 +55,10 @@ app.command("import")(handover.import_)
 app.command("export")(handover.export)
 app.command()(distill)
 
-PARTIAL_EXIT = 3
-SECOND_DRAW = (0.7, 1)  # temperature and seed of annotator B where A is the same model
 PANEL = ("agreed", "merged", "adjudicated")
 RULES = (*PANEL, "distilled", "abstained", "escalated")
-SOURCES = ("consensus", "annotator_a", "annotator_b")
+CONSENSUS = "consensus"
+SOURCES = (CONSENSUS, "annotator_a", "annotator_b")
 
 
 @app.command()
@@ -92,14 +89,18 @@ def run(
     max_tokens: MaxTokens = None,
     price_in: PriceIn = None,
     price_out: PriceOut = None,
+    batch: Batch = False,
+    wait: Wait = True,
+    poll_s: PollSeconds = 60.0,
 ) -> None:
     """Let two annotators and an adjudicator label every trace with thinking.
 
     Where the annotators agree, their set stands; where not, what they share and what one of them
     is sure of; the adjudicator decides the rest. Offline, A reads what a segment says and B how
     it says it: they differ, but they are not independent. A distilled head annotates alone, and
-    what it is not sure of is left without labels or sent to a model. The exit code is 3 where a
-    trace could not be annotated.
+    what it is not sure of is left without labels or sent to a model. With --batch the requests
+    go out as files, first those of both annotators, then the adjudicator's. The exit code is 3
+    where a trace could not be annotated.
     """
     from annotator.run import load_vocabulary
 
@@ -110,6 +111,7 @@ def run(
     given = Given(config, base_url, concurrency, price_in, price_out)
     choice = HeadChoice(distilled, abstain_below, escalate)
     choice.check(offline)
+    _check_batch(batch, remote=not offline and choice.folder is None)
     if choice.folder is not None:
         role = choice.role(given, model_a)
         if dry_run:
@@ -120,23 +122,32 @@ def run(
         _conclude(engine, annotate_distilled(engine, vocabulary, choice, role, caps, plan))
         return
     roles = chosen_roles(offline, given, own, "annotator_a")
+    _check_batch(batch, remote=roles is not None)
     cap = spending_cap(max_usd, max_tokens, roles)
     if dry_run:
-        rehearse(engine, vocabulary, roles, cap, limit, resume)
+        rehearse_panel(engine, vocabulary, in_batch(roles) if batch else roles, cap, limit, resume)
         return
     with watched("annotate", cap if roles else None) as advance:
         job: dict[str, Any] = {"limit": limit, "resume": resume, "on_progress": advance}
         if roles is None:
             finished = _run_offline(engine, vocabulary, job)
         else:
-            finished = _run_models(engine, vocabulary, roles, cap, job)
+            waiting = Waiting(wait, poll_s) if batch else None
+            finished = run_panel(engine, vocabulary, roles, cap, job, waiting)
     _conclude(engine, finished)
+
+
+def _check_batch(batch: bool, remote: bool) -> None:
+    if batch and not remote:
+        raise InvalidInput(
+            "expected annotators at an endpoint beside --batch: set OPENAI_API_KEY or --base-url, "
+            "and leave out --offline and --distilled"
+        )
 
 
 def _conclude(engine: "sa.Engine", finished: "Run") -> None:
     show_run(engine, finished)
-    if finished.status == RunStatus.PARTIAL:
-        raise typer.Exit(PARTIAL_EXIT)
+    leave(finished)
 
 
 def _run_offline(engine: "sa.Engine", vocabulary: "Vocabulary", job: dict[str, Any]) -> "Run":
@@ -148,69 +159,6 @@ def _run_offline(engine: "sa.Engine", vocabulary: "Vocabulary", job: dict[str, A
     return run_annotation(engine, panel, vocabulary, **job)
 
 
-def _run_models(
-    engine: "sa.Engine",
-    vocabulary: "Vocabulary",
-    roles: "Mapping[Role, RoleSettings]",
-    cap: "Budget",
-    job: dict[str, Any],
-) -> "Run":
-    from annotator.endpoint import endpoint_panel, panel_prompt_hash
-    from annotator.run import run_annotation
-
-    with open_doors(engine, roles, cap) as (a, b, judge):
-        if b.seed == SECOND_DRAW[1] and a.model == b.model:
-            say(f"A and B are two draws of one model, {a.model}: they are not independent.")
-        at_once = min(role.at_once for role in roles.values())
-        panel = endpoint_panel(a.ask, b.ask, judge.ask, vocabulary.categories, at_once)
-        return run_annotation(
-            engine,
-            panel,
-            vocabulary,
-            model=f"A {a.model}, B {b.model}, adjudicator {judge.model}"[:200],
-            prompt_hash=panel_prompt_hash(),
-            prepare=paid_by(a, b, judge),
-            **job,
-        )
-
-
-@contextmanager
-def open_doors(
-    engine: "sa.Engine", roles: "Mapping[Role, RoleSettings]", cap: "Budget"
-) -> "Iterator[tuple[Door, Door, Door]]":
-    """The doors of A, B and the adjudicator; B draws anew where A would send the same requests."""
-    from gateway.door import open_role
-
-    with ExitStack() as doors:
-        a, b, judge = (doors.enter_context(open_role(engine, role, cap)) for role in roles.values())
-        if (a.model, a.temperature, a.seed) == (b.model, b.temperature, b.seed):
-            b.temperature, b.seed = SECOND_DRAW  # a kept reply of A's would be given to B
-        yield a, b, judge
-
-
-def rehearse(
-    engine: "sa.Engine",
-    vocabulary: "Vocabulary",
-    roles: "Mapping[Role, RoleSettings] | None",
-    cap: "Budget",
-    limit: int | None,
-    resume: int | None,
-) -> None:
-    """Show what a run would send; of the adjudicator the most, since it depends on the others."""
-    from annotator.endpoint import endpoint_panel
-    from annotator.run import rehearse_annotation
-
-    if roles is None:
-        say("Offline nothing is sent.")
-        return
-    with open_doors(engine, roles, cap) as doors:
-        each = [rehearsal(d, r) for d, r in zip(doors, roles.values(), strict=True)]
-        a, b, judge = (stand_in.ask for stand_in in each)
-        panel = endpoint_panel(a, b, judge, vocabulary.categories)
-        traces = rehearse_annotation(engine, panel.rehearse, limit, resume)
-    show_forecasts(traces, {r: e.forecast() for r, e in zip(roles, each, strict=True)})
-
-
 @app.command()
 def show(
     number: Annotated[
@@ -219,30 +167,17 @@ def show(
 ) -> None:
     """Show what an annotate run came to."""
     engine = open_database()
-    with reading(engine) as session:
-        chosen = (
-            get_run(session, number, RunKind.ANNOTATE)
-            if number is not None
-            else get_latest_run(session, RunKind.ANNOTATE)
-        )
-    show_run(engine, chosen)
+    show_run(engine, chosen_run(engine, RunKind.ANNOTATE, number))
 
 
 def show_run(engine: "sa.Engine", run: "Run") -> None:
     """Counts a category and a source, how the rules settled the units, and the agreement."""
     with reading(engine) as session:
-        items = count_items(session, run.id, "consensus")
         known = set(annotations.list_sources(session, run.id))
         rules = annotations.count_rules(session, run.id)
         counts = {each: annotations.count_categories(session, run.id, each) for each in SOURCES}
         order = annotations.list_macro_strategies(session, run.parameters["version_id"])
-    states = ", ".join(f"{count:,} {status.value}" for status, count in sorted(items.items()))
-    say(f"annotate run {run.id}, by {run.model}, with {run.parameters['taxonomy']}: "
-        f"{run.status.value}; traces: {states or 'none'}")  # fmt: skip
-    if run.tokens:
-        say(f"{run.tokens:,} tokens, {run.cost_usd:.4f} USD")
-    if run.status != RunStatus.SUCCEEDED:
-        say(f"`mralign annotate run --resume {run.id}` goes on with what is left.")
+    show_ending(engine, run, CONSENSUS, f", with {run.parameters['taxonomy']}")
     show_table(
         ("category", *SOURCES),
         [(key, *(counts[each].get(key, 0) for each in SOURCES)) for key in order],

@@ -21,6 +21,7 @@ NOUNS = {
     "taxonomy": "Show, compare, approve and freeze the vocabulary.",
     "annotate": "Put the frozen vocabulary's categories on every segment.",
     "agreement": "How far two sources of controlled labels agree.",
+    "study": "People label traces blind to each other: set up, figures, export.",
     "transitions": "How the reasoning moves between categories.",
     "export": "Write the training set, and start training on it.",
     "train": "Train a policy from a recipe file, in one process or several.",

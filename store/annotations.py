@@ -30,6 +30,19 @@ def add_steps(
 ) -> None:
     """Put the steps of a trace by a source in the place of those that were there."""
     remove_steps(session, run_id, trace_id, source)
+    append_steps(session, run_id, trace_id, source, steps, category_ids, person_id)
+
+
+def append_steps(
+    session: Session,
+    run_id: int,
+    trace_id: int,
+    source: str,
+    steps: Sequence[StepRow],
+    category_ids: dict[str, int],
+    person_id: int | None = None,
+) -> None:
+    """Add steps of a trace by a source to those that are there."""
     rows = [
         AnnotatedStep(run_id=run_id, trace_id=trace_id, source=source, first_segment=step.first,
                       end_segment=step.end, rule=step.rule, person_id=person_id)
@@ -46,40 +59,48 @@ def add_steps(
         session.execute(sa.insert(ControlledLabel), labels)
 
 
-def remove_steps(session: Session, run_id: int, trace_id: int, source: str) -> None:
-    """Remove a source's steps of a trace with their labels."""
+def remove_steps(
+    session: Session, run_id: int, trace_id: int, source: str, first: int | None = None
+) -> None:
+    """Remove a source's steps of a trace with their labels, or only the one that starts there."""
     steps = select(AnnotatedStep.id).where(
         AnnotatedStep.run_id == run_id,
         AnnotatedStep.trace_id == trace_id,
         AnnotatedStep.source == source,
     )
+    if first is not None:
+        steps = steps.where(AnnotatedStep.first_segment == first)
     session.execute(sa.delete(ControlledLabel).where(col(ControlledLabel.step_id).in_(steps)))
     session.execute(sa.delete(AnnotatedStep).where(col(AnnotatedStep.id).in_(steps)))
 
 
 def list_label_sets(
-    session: Session, run_id: int, source: str
+    session: Session, run_id: int, source: str, trace_id: int | None = None
 ) -> Iterator[tuple[int, list[StepRow]]]:
-    """Every trace that a source annotated in a run, with its steps in order."""
+    """Every trace that a source annotated in a run, or one of them, with its steps in order."""
     steps = (
         select(AnnotatedStep)
         .where(AnnotatedStep.run_id == run_id, AnnotatedStep.source == source)
         .order_by(col(AnnotatedStep.trace_id), col(AnnotatedStep.first_segment))
     )
-    labels = _labels_of(session, run_id, source)
-    trace_id, rows = None, list[StepRow]()
+    if trace_id is not None:
+        steps = steps.where(AnnotatedStep.trace_id == trace_id)
+    labels = _labels_of(session, run_id, source, trace_id)
+    current, rows = None, list[StepRow]()
     for step in session.exec(steps):
-        if trace_id is not None and step.trace_id != trace_id:
-            yield trace_id, rows
+        if current is not None and step.trace_id != current:
+            yield current, rows
             rows = []
-        trace_id = step.trace_id
+        current = step.trace_id
         given = tuple(labels.get(step.id, ()))
         rows.append(StepRow(step.first_segment, step.end_segment, given, step.rule))
-    if trace_id is not None:
-        yield trace_id, rows
+    if current is not None:
+        yield current, rows
 
 
-def _labels_of(session: Session, run_id: int, source: str) -> dict[int, list[tuple[str, float]]]:
+def _labels_of(
+    session: Session, run_id: int, source: str, trace_id: int | None = None
+) -> dict[int, list[tuple[str, float]]]:
     query = (
         select(ControlledLabel.step_id, Category.key, ControlledLabel.confidence)
         .join(AnnotatedStep, col(AnnotatedStep.id) == col(ControlledLabel.step_id))
@@ -87,6 +108,8 @@ def _labels_of(session: Session, run_id: int, source: str) -> dict[int, list[tup
         .where(AnnotatedStep.run_id == run_id, AnnotatedStep.source == source)
         .order_by(col(ControlledLabel.confidence).desc(), col(Category.position))
     )
+    if trace_id is not None:
+        query = query.where(AnnotatedStep.trace_id == trace_id)
     found: dict[int, list[tuple[str, float]]] = {}
     for step_id, key, confidence in session.exec(query):
         found.setdefault(step_id, []).append((key, confidence))

@@ -1,8 +1,7 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
-Those of a review by several people, of how people come in and of what an evaluation judged stand
-in `store.review_tables`, `store.people_tables` and `store.evaluation_tables`; importing this
-registers them.
+Those of batches, of a review by several people, of how people come in, of what an evaluation
+judged and of studies stand in modules of their own; importing this registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -15,7 +14,8 @@ from sqlmodel import Field, SQLModel
 
 import store.evaluation_tables
 import store.people_tables
-import store.review_tables  # noqa: F401  they register themselves
+import store.review_tables
+import store.study_tables  # noqa: F401  they register themselves
 from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
     enum_column,

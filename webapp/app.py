@@ -7,12 +7,14 @@ from fastapi.routing import APIRoute
 
 from webapp.dependencies import Access
 from webapp.failures import add_failures
+from webapp.grounds import Grounds
 from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
 from webapp.matrices import Matrices
 from webapp.permissions import Action
 from webapp.routes import (
     account,
+    adjudications,
     audit,
     board,
     clusters,
@@ -21,18 +23,22 @@ from webapp.routes import (
     exports,
     health,
     keys,
+    labels,
     overview,
     passwords,
     people,
     queue,
     runs,
     sign_in,
+    studies,
     traces,
     transitions,
     versions,
     vocabulary,
+    whatif,
 )
 from webapp.static_files import OwnFiles
+from webapp.study_figures import StudyFigures
 from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
@@ -44,6 +50,7 @@ SCREENS = (
     queue,
     board,
     disagreements,
+    whatif,
     vocabulary,
     exports,
     keys,
@@ -52,6 +59,9 @@ SCREENS = (
     people,
     audit,
     traces,
+    studies,
+    labels,
+    adjudications,
     transitions,
     runs,
     health,
@@ -66,6 +76,8 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
+    app.state.study_figures = StudyFigures()
+    app.state.grounds = Grounds()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -24,6 +24,7 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("next", "j", "next row or cluster"),
         Binding("previous", "k", "previous row or cluster"),
         Binding("filter", "/", "filter"),
+        Binding("what-if", "w", "what the chosen decision would change downstream"),
     ),
     "One cluster": (
         Binding("accept", "a", "accept as it stands, and go on"),
@@ -51,6 +52,7 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("is-noise", "x", "it is noise"),
         Binding("pass", "n", "leave it, and look at the next one"),
     ),
+    "Label segments": (Binding("later", "n", "leave the trace for later, and go to the next one"),),
     "Vocabulary": (
         Binding("reason", "r", "give a reason, to submit, approve or freeze"),
         Binding("rows", "y", "approve all clean rows"),
@@ -68,6 +70,13 @@ FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
         ("Enter", "put the cluster in the chosen category, and go to the next"),
     ),
     "Board": (("letters", "move the ticked clusters, or the one with the focus, to a category"),),
+    "Label segments": (
+        ("letters", "put a category on the segment, or take it off"),
+        ("1, 2, 3", "take a proposal, or what one person said"),
+        ("0", "no label"),
+        ("+ and -", "surer and less sure of the last label"),
+        ("Enter", "keep the labels, and go to the next segment; after the last, finish the trace"),
+    ),
     "Disagreements": (("1 to 9", "choose"), ("0", "choose no category"), ("Enter", "decide")),
 }
 GO = (
@@ -80,6 +89,7 @@ GO = (
     ("v", "the vocabulary"),
     ("t", "the traces"),
     ("p", "the transitions"),
+    ("s", "the studies"),
     ("r", "the runs"),
 )
 DEFAULTS = {binding.name: binding.key for place in PLACES.values() for binding in place}
@@ -123,7 +133,26 @@ def _require_apart(place: str, bindings: Sequence[Binding], keys: Mapping[str, s
         seen[key] = binding
 
 
+def free_letters(keys: Mapping[str, str], where: str) -> str:
+    """The letters that mean nothing yet on the pages of a place."""
+    taken = {keys[binding.name] for place in (EVERYWHERE, where) for binding in PLACES[place]}
+    return "".join(letter for letter in LETTERS if letter not in taken)
+
+
 def board_letters(keys: Mapping[str, str]) -> str:
     """The letters that are free to move clusters on the board."""
-    taken = {keys[binding.name] for place in (EVERYWHERE, "Board") for binding in PLACES[place]}
-    return "".join(letter for letter in LETTERS if letter not in taken)
+    return free_letters(keys, "Board")
+
+
+def label_letters(names: Sequence[str], keys: Mapping[str, str]) -> list[str]:
+    """A letter for each category: the first of its name that is free, else the first free one.
+
+    Categories past the last letter have none.
+    """
+    free = free_letters(keys, "Label segments")
+    found: list[str] = []
+    for name in names:
+        own = [letter for letter in name.casefold() if letter in free and letter not in found]
+        rest = [letter for letter in free if letter not in found]
+        found.append((own or rest or [""])[0])
+    return found

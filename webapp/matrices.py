@@ -31,7 +31,7 @@ class Matrices:
             NotFound: nothing is annotated.
             InvalidInput: no annotated trace has a polarity.
         """
-        key = _fingerprint(session)
+        key = fingerprint(session, get_latest_run(session, RunKind.ANNOTATE).id)
         with self._lock:
             if self._fits is None or self._key != key:
                 self._fits, self._key = _fit(session), key
@@ -44,11 +44,11 @@ def _fit(session: Session) -> "Fits":
     return fit_transitions(session)
 
 
-def _fingerprint(session: Session) -> Key:
-    run = get_latest_run(session, RunKind.ANNOTATE)
+def fingerprint(session: Session, run_id: int) -> Key:
+    """What the matrices of an annotate run rest on: another one means that they are out of date."""
     counts = sa.select(
         sa.func.count().filter(col(TracePair.polarity) == Polarity.POSITIVE),
         sa.func.count().filter(col(TracePair.polarity) == Polarity.NEGATIVE),
     ).select_from(TracePair)
     positive, negative = session.execute(counts).one()
-    return run.id, positive, negative
+    return run_id, positive, negative

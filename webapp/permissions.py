@@ -13,6 +13,7 @@ class Action(StrEnum):
     SIGN_OUT = "sign out"
     READ = "read"
     REVIEW = "review clusters"
+    LABEL = "label segments"
     EDIT_CATEGORIES = "edit categories"
     DRAFT = "draft a version"
     SUBMIT = "submit a version"
@@ -20,6 +21,7 @@ class Action(StrEnum):
     FREEZE = "freeze a version"
     SETTLE = "settle what reviewers differ on"
     SET_RULES = "set how a version is reviewed"
+    RUN_STUDIES = "set up, adjudicate and export studies"
     KEEP_ACCOUNT = "keep one's own account"
     MANAGE_PEOPLE = "manage people"
     READ_AUDIT = "read the audit log"
@@ -29,13 +31,20 @@ PUBLIC = frozenset({Action.ENTER, Action.CHECK_HEALTH})
 # What a program may not do, whatever the role of its token: it takes a person at a browser.
 BROWSER_ONLY = frozenset({Action.SIGN_OUT, Action.KEEP_ACCOUNT, Action.MANAGE_PEOPLE})
 
-_ANNOTATOR = PUBLIC | {Action.SIGN_OUT, Action.READ, Action.REVIEW, Action.KEEP_ACCOUNT}
+_ANNOTATOR = PUBLIC | {
+    Action.SIGN_OUT,
+    Action.READ,
+    Action.REVIEW,
+    Action.LABEL,
+    Action.KEEP_ACCOUNT,
+}
 _RESEARCHER = _ANNOTATOR | {Action.EDIT_CATEGORIES, Action.DRAFT, Action.SUBMIT}
 _CURATOR = _RESEARCHER | {
     Action.APPROVE,
     Action.FREEZE,
     Action.SETTLE,
     Action.SET_RULES,
+    Action.RUN_STUDIES,
     Action.MANAGE_PEOPLE,
     Action.READ_AUDIT,
 }

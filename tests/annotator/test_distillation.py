@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 
 from annotator.decoding import NO_LABEL, Labels
-from annotator.distillation import (
-    LessonError,
-    Lessons,
-    cohen_kappa,
-    distill,
-    targets_of,
-)
+from annotator.distillation import distill
 from annotator.evidence import read_segments
 from annotator.features import shape_matrix
 from annotator.head import Head, HeadError, load_head
+from annotator.lessons import LessonError, Lessons, targets_of
+from annotator.trial import cohen_kappa
 from tests.annotator.conftest import Embed
 
 SAYS = {"recall": "I remember that the {} was old", "doubt": "Wait, no, not the {}",

@@ -13,7 +13,17 @@ ROOMS = ("store", "gateway", "annotator", "taxonomy", "alignment", "webapp", "mr
 MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
-    "annotator": {"run", "distill_run", "work", "intake", "endpoint", "taking", "handing"},
+    "annotator": {
+        "run",
+        "distill_run",
+        "work",
+        "intake",
+        "endpoint",
+        "taking",
+        "handing",
+        "plans",
+        "studies",
+    },
     "taxonomy": {
         "run",
         "curation",

@@ -36,6 +36,9 @@ def addresses(world: World) -> list[str]:
         f"{version}/guidelines",
         f"{version}/disagreements",
         f"{version}/clusters/c0?divided=true",
+        f"{version}/whatif",
+        f"{version}/whatif?do=assign&anchor=c0&category=retrieval",
+        f"{version}/whatif?do=retire&key=framing&category=retrieval",
         f"{version}/diff?before={world.frozen_id}",
     ]
 

@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 from typer.testing import CliRunner, Result
 
+from mralign.annotate import app as annotate_app
 from mralign.batches import app as batches_app
 from mralign.label import app as label_app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput
-from store.tables import LabelInstance, Run
+from store.tables import AnnotatedStep, ControlledLabel, LabelInstance, Run
+from taxonomy.versions import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_trace
 from tests.fakes import FakeEndpoint
 
@@ -37,6 +39,16 @@ def database(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
             add_trace(session, question, [f"It asks for {number}.\n\n", "Check."],
                       external_id=f"t{number}")  # fmt: skip
     return sqlite_url
+
+
+@pytest.fixture
+def frozen(database: str) -> str:
+    """The same with a frozen version."""
+    with transaction(get_engine(database)) as session:
+        version = create_draft(session, "v1", preset="mr-align-15")
+        for move in (submit, approve, freeze):
+            move(session, version.id, person=None, reason="test")
+    return database
 
 
 def label(endpoint: FakeEndpoint, *words: str) -> Result:
@@ -72,6 +84,42 @@ def test_a_batch_labels_every_trace_at_half_the_price(database: str) -> None:
     assert instances(database) == 2 * TRACES
     listed = batches()
     assert "closed" in listed.stdout and "completed" in listed.stdout
+
+
+def test_annotators_are_asked_in_batches_and_then_their_adjudicator(frozen: str) -> None:
+    """A, B and what they leave open; the same labels as from requests one by one, bought once."""
+    models = ("--model-a", "a", "--model-b", "b", "--adjudicator", "c")
+    with FakeEndpoint() as endpoint:
+        words = ("run", *models, "--base-url", endpoint.base_url)
+        batched = CliRunner().invoke(annotate_app, [*words, "--batch", "--poll-s", "0.01"])
+        assert batched.exit_code == 0, batched.output
+        asked, ordered = len(endpoint.bodies), len(endpoint.desk.ordered())
+        assert ordered > 2 * TRACES - 3 and len(endpoint.desk.batches) >= 2
+        plain = CliRunner().invoke(annotate_app, words)
+        assert plain.exit_code == 0, plain.output
+        assert len(endpoint.bodies) == asked, "every reply was kept"
+    first, second = runs(frozen)
+    assert first.tokens > 0 and second.tokens == 0
+    assert controlled(frozen, first.id) == controlled(frozen, second.id) != []
+
+
+def controlled(url: str, run_id: int) -> list[str]:
+    """Every label of a run: whose, of which trace, which, how sure."""
+    query = (
+        select(AnnotatedStep, ControlledLabel)
+        .join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
+        .where(col(AnnotatedStep.run_id) == run_id)
+    )
+    with reading(get_engine(url)) as session:
+        rows = [(step.source, step.trace_id, step.first_segment, label.category_id,
+                 label.confidence) for step, label in session.exec(query)]  # fmt: skip
+    return sorted(map(repr, rows))
+
+
+@pytest.mark.parametrize("other", ["--offline", "--distilled=x"])
+def test_batches_need_annotators_at_an_endpoint(frozen: str, other: str) -> None:
+    refused = CliRunner().invoke(annotate_app, ["run", "--batch", other])
+    assert isinstance(refused.exception, InvalidInput) and "--batch" in str(refused.exception)
 
 
 def test_a_command_that_does_not_wait_says_how_it_goes_on(database: str) -> None:

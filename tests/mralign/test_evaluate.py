@@ -15,6 +15,7 @@ from alignment.run import pair_traces
 from mralign.evaluate import app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError, NotFound
+from store.evaluation_tables import EvaluatedResponse
 from store.states import RunKind, RunStatus, VersionStatus
 from store.tables import EvaluationRun, Run, TrainingRun
 from store.traces import add_traces
@@ -183,11 +184,14 @@ def test_a_training_run_keeps_its_curve_and_the_next_evaluation_finds_it(
     assert training.loss_curve[0]["loss"] == pytest.approx(0.5625, abs=1e-5)
     assert run.status == RunStatus.SUCCEEDED and run.metrics["taxonomy_hash"] == "0123abcd"
     assert run.parameters["lambda_r"] == 1.5 and run.tokens == result.tokens
-    evaluated = invoke("--max-new-tokens", "4", "--limit", "2")
+    evaluated = invoke("--max-new-tokens", "4", "--limit", "2", "--draws", "2")
     assert evaluated.exit_code == 0, evaluated.output
     with reading(with_traces) as session:
         row = session.exec(select(EvaluationRun)).one()
         assert row.training_run_id == training.id and row.dataset == "imported questions"
+        kept = session.exec(select(EvaluatedResponse)).all()
+        assert [one.draw for one in kept] == [0, 1, 0, 1]
+        assert all(one.detail == {"truncated": True} for one in kept)
         assert session.get_one(Run, row.run_id).parameters["adapter"] == training.checkpoint
 
 

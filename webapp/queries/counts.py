@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store.runs import PEOPLE
 from store.states import Polarity, RunKind, RunStatus, ThinkingMode
 from store.tables import (
     AnnotatedStep,
@@ -44,10 +45,11 @@ class Counts:
 
 
 def newest_run(kind: RunKind) -> sa.ScalarSelect[Any]:
-    """The number of the newest run of a kind that ended with results."""
+    """The number of the newest run of a kind that ended with results, other than people's."""
     done = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
-    where = (col(Run.kind) == kind, col(Run.status).in_(done))
-    return sa.select(sa.func.max(col(Run.id))).where(*where).scalar_subquery()
+    ended = col(Run.kind) == kind, col(Run.status).in_(done)
+    machines = col(Run.model).is_distinct_from(PEOPLE)
+    return sa.select(sa.func.max(col(Run.id))).where(*ended, machines).scalar_subquery()
 
 
 def count_stages(session: Session) -> Counts:

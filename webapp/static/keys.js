@@ -57,8 +57,10 @@ function confirmForm() {
   return true;
 }
 
+// Where two forms bind one key, the form with the focus is meant.
 function find(key, name) {
-  return [...document.querySelectorAll(`[${name}]`)].find((found) => found.getAttribute(name) === key);
+  const all = [...document.querySelectorAll(`[${name}]`)].filter((found) => found.getAttribute(name) === key);
+  return all.find((found) => found.form && found.form === document.activeElement?.form) ?? all[0];
 }
 
 function isIdle() {
@@ -83,7 +85,9 @@ function acceptLane() {
   return Boolean(button);
 }
 
+// A page with keys of its own hears "keys:pressed" first, and adds to the list on "keys:listed".
 function act(key) {
+  if (!document.dispatchEvent(new CustomEvent("keys:pressed", { detail: key, cancelable: true }))) return true;
   if (key === "Enter" && !isIdle()) return false;
   const move = find(key, "data-move");
   if (move) return moveTo(move);
@@ -110,6 +114,7 @@ function describe() {
   }
   const form = document.querySelector("form[data-enter]");
   if (form) rows.push(["Enter", form.getAttribute("data-key-name")]);
+  document.dispatchEvent(new CustomEvent("keys:listed", { detail: rows }));
   if (document.querySelector("[data-accept]")) rows.push([bound("Lane"), "accept the lane with the focus, else the first"]);
   if (document.querySelector("[data-rows]")) rows.push([`${bound("Next")} ${bound("Previous")}`, "next and previous row"]);
   for (const link of document.querySelectorAll("[data-go]")) {

@@ -145,6 +145,13 @@ function showTip(spot) {
   tip.style.top = `${Math.max(4, spot.y - tip.offsetHeight - 8)}px`;
 }
 
+// The what-if link asks about the cluster under the pointer.
+function aim() {
+  const link = document.querySelector("[data-map-ask]");
+  const anchor = hovered?.address.split("/").pop();
+  link.search = anchor ? `?do=assign&anchor=${anchor}` : "";
+}
+
 function showLegend() {
   const groups = new Map();
   for (const point of [...points].sort((a, b) => (a.place ?? 99) - (b.place ?? 99))) {
@@ -173,9 +180,9 @@ function refresh() {
 
 canvas.addEventListener("pointermove", (event) => {
   const spot = spotAt(event), point = spot?.point ?? null;
-  if (point !== hovered) { hovered = point; draw(); showTip(spot); }
+  if (point !== hovered) { hovered = point; draw(); showTip(spot); aim(); }
 });
-canvas.addEventListener("pointerleave", () => { hovered = null; showTip(null); draw(); });
+canvas.addEventListener("pointerleave", () => { hovered = null; showTip(null); draw(); aim(); });
 canvas.addEventListener("click", (event) => {
   const spot = spotAt(event);
   if (spot) location.assign(spot.point.address);

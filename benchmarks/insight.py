@@ -1,0 +1,107 @@
+"""The insight pages at the paper's scale: from the key to the painted answer.
+
+    python -m benchmarks.insight [--questions N] [--rounds N]
+
+A server in a process of its own on 23,878 instances, 2,473 labels, 80 clusters and an annotate run
+of 50,000 moves; a browser in this one. Every question is one that was not asked before.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import annotated, seeding
+from benchmarks.record import save
+from benchmarks.review_server import seeded_engine, server
+from benchmarks.visitors import Visitor, p95
+from store.engine import transaction
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+# The seed proposes no category for each tenth cluster: its labels stand in none, and touch nothing.
+CLUSTERS = [number for number in range(seeding.CLUSTERS) if number % 10 != 9]
+# From a key to the frame after the answer stands in the page.
+PRESS = """key => new Promise(done => {
+  const began = performance.now();
+  document.addEventListener("flow:shown", () => requestAnimationFrame(() => setTimeout(
+    () => done([performance.now() - began, document.querySelectorAll(".effect").length]))),
+    { once: true });
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+})"""
+
+
+def ask_all(address: str, version_id: int, questions: int) -> list[float]:
+    """What each question takes in ms, the first included, on which the traces are read."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(ARGUMENTS)
+        )
+        page = browser.new_page()
+        page.goto(f"{address}/sign-in")
+        page.get_by_label("Name").fill("reviewer 0")
+        page.get_by_label("Password").fill(seeding.PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign out").wait_for()
+        cards = f"{address}/versions/{version_id}/clusters"
+        times = [
+            ask(page, f"{cards}/c{CLUSTERS[number % len(CLUSTERS)]}",
+                str(2 + number // len(CLUSTERS) % 8))
+            for number in range(questions)
+        ]  # fmt: skip
+        browser.close()
+    return times
+
+
+def ask(page: Any, cluster: str, digit: str) -> float:
+    """Choose a category on a cluster's card, and press the key."""
+    page.goto(cluster)
+    page.keyboard.press(digit)
+    time_ms, shown = page.evaluate(PRESS, "w")
+    if not shown:
+        raise RuntimeError(f"expected an effect on {page.url}, got none")
+    return float(time_ms)
+
+
+def read_traces(address: str, first: int, rounds: int) -> float:
+    """The p95 in ms of pages of annotated traces."""
+    visitor = Visitor(address, "reviewer 0")
+    paths = [f"/traces/{first + 7 * number}" for number in range(40)]
+    visitor.read(paths[:2], 1)
+    visitor.times_ms.clear()
+    visitor.read(paths, rounds)
+    return p95(visitor.times_ms)
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
+    parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
+    parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        url = f"sqlite:///{Path(name) / 'insight.sqlite3'}"
+        engine, seeded = seeded_engine(url, reviewers=1)
+        with transaction(engine) as session:
+            version_id = annotated.annotate(session, seeded, options.moves)
+        with server(url) as (address, _):
+            first, *times = ask_all(address, version_id, options.questions)
+            trace_ms = read_traces(address, 900, options.rounds)
+    figures = {
+        "whatif_ms": p95(times),
+        "whatif_median_ms": statistics.median(times),
+        "whatif_first_ms": first,
+        "trace_page_p95_ms": trace_ms,
+    }
+    save("insight", figures, {"questions": options.questions - 1, "moves": options.moves})
+
+
+if __name__ == "__main__":
+    main()
