@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mralign.database import open_database
-from mralign.endpoint import Given, chosen_roles, rehearsal, show_forecasts, spending_cap, watched
+from mralign.endpoint import (
+    Given,
+    chosen_roles,
+    paid_by,
+    rehearsal,
+    show_forecasts,
+    spending_cap,
+    watched,
+)
 from mralign.terminal import say, show_table
 from store.errors import InvalidInput
 
@@ -137,7 +145,13 @@ def _run(
         )  # fmt: skip
         name = f"{panel.name}, else {door.model}"[:200]
         return run_annotation(
-            engine, panel, vocabulary, model=name, prompt_hash=panel_prompt_hash(), **job
+            engine,
+            panel,
+            vocabulary,
+            model=name,
+            prompt_hash=panel_prompt_hash(),
+            prepare=paid_by(door),
+            **job,
         )
 
 
