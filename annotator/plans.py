@@ -37,6 +37,7 @@ class Plan:
     overlap: int = 2
     seed: int = 0
     proposals: bool = False
+    polar: bool = False  # only traces with a polarity
     taxonomy: str | None = None
 
 
@@ -54,7 +55,7 @@ def create_study(session: Session, plan: Plan, *, by: Actor | None) -> tuple[Stu
     people = [get_person(session, name) for name in plan.people]
     for person in people:
         _require_labeler(person)
-    candidates = [one for one in studies.list_candidates(session) if one.segments <= MAX_SEGMENTS]
+    candidates = _candidates(session, plan)
     try:
         drawn = draw({c.trace_id: stratum_of(c, plan.facets) for c in candidates},
                      plan.per_stratum, plan.seed)  # fmt: skip
@@ -66,7 +67,7 @@ def create_study(session: Session, plan: Plan, *, by: Actor | None) -> tuple[Stu
         "study": plan.name, "taxonomy": version.name, "version_id": version.id,
         "content_hash": version.content_hash, "people": list(plan.people),
         "strata": list(plan.facets), "per_stratum": plan.per_stratum, "overlap": plan.overlap,
-        "proposal_run": proposals.id if proposals else None,
+        "proposal_run": proposals.id if proposals else None, "polar": plan.polar,
     }  # fmt: skip
     run = Run(kind=RunKind.ANNOTATE, code_version=code_version(), model=PEOPLE, seed=plan.seed,
               parameters=parameters, total_items=len(drawn.strata) * plan.overlap)  # fmt: skip
@@ -81,6 +82,14 @@ def create_study(session: Session, plan: Plan, *, by: Actor | None) -> tuple[Stu
     audit.record(session, by, "study.create", f"study {plan.name}", traces=len(drawn.strata),
                  people=list(plan.people))  # fmt: skip
     return study, drawn
+
+
+def _candidates(session: Session, plan: Plan) -> list[Candidate]:
+    return [
+        one
+        for one in studies.list_candidates(session)
+        if one.segments <= MAX_SEGMENTS and not (plan.polar and one.polarity is None)
+    ]
 
 
 def _check(session: Session, plan: Plan) -> None:

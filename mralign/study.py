@@ -38,6 +38,9 @@ def create(
     proposals: Annotated[
         bool, typer.Option("--proposals", help="Show what the newest annotators would say.")
     ] = False,
+    polar: Annotated[
+        bool, typer.Option("--polar", help="Take only traces with a polarity.")
+    ] = False,
     taxonomy: Annotated[
         str | None, typer.Option(help="The frozen version; by default the one in force.")
     ] = None,
@@ -50,7 +53,7 @@ def create(
     from store.engine import transaction
 
     facets = tuple(each.strip().replace("-", "_") for each in strata.split(",") if each.strip())
-    plan = Plan(name, tuple(person), facets, per_stratum, overlap, seed, proposals, taxonomy)
+    plan = Plan(name, tuple(person), facets, per_stratum, overlap, seed, proposals, polar, taxonomy)
     with transaction(open_database()) as session:
         made, drawn = create_study(session, plan, by=None)
         number = made.id

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from store.errors import NotFound
@@ -213,7 +214,7 @@ def bump(session: Session, study: Study) -> int:
         .execution_options(synchronize_session=False)
     )
     revision = int(session.execute(changed).scalar_one())
-    session.refresh(study)
+    set_committed_value(study, "revision", revision)
     return revision
 
 

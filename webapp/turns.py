@@ -11,7 +11,7 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 # A server across a connection is waited for, and meanwhile others can work.
-AT_ONCE = {"sqlite": 1, "postgresql": 4}
+AT_ONCE = {"sqlite": 1, "postgresql": 2}
 
 
 class Turns:

@@ -32,6 +32,8 @@ def test_create_show_export_and_take_over_again(
     words = ("--person", "Ada", "--person", "Rhea", "--strata", "polarity,hit-gap")
     made = run("create", "July", *words, "--per-stratum", "1")
     assert "study July: 3 traces" in made.output and "negative, hit gap" in made.output
+    polar = run("create", "polar", *words, "--polar").output
+    assert "study polar: 2 traces" in polar and "all there are" in polar
     out = tmp_path / "july.jsonl"
     with pytest.raises(InvalidInput, match="found none"):
         run("export", "July", "--out", str(out))
@@ -45,7 +47,7 @@ def test_create_show_export_and_take_over_again(
                     label = (keys[place % 2], 7.0 + place % 3)
                     put_labels(session, study, person, one.trace_id, place, (label,))
                 finish_trace(session, study, person, one.trace_id)
-    assert "6 of 6" in run("list").output
+    assert "6 of 6" in run("list").output and "0 of 4" in run("list").output
     shown = run("show", "July", "--resamples", "3").output
     assert "person:Ada and person:Rhea: 21 units of 3 traces" in shown and "0.5714" in shown
     assert "6 lines" in run("export", "July", "--out", str(out)).output

@@ -137,7 +137,6 @@ class LabelPage(Page):
     onward: str  # the next trace
     place: str
     adjudicating: bool
-    proposed: bool
     finished: bool
     may_reopen: bool
     default_confidence: int

@@ -67,7 +67,6 @@ def show_adjudication(visit: Visiting, study_id: RowId, trace_id: RowId) -> Resp
             onward=_onward(study, _after(waiting, trace_id)),
             place=f"{len(waiting)} left",
             adjudicating=True,
-            proposed=False,
             finished=False,
             may_reopen=False,
             default_confidence=DEFAULT_CONFIDENCE,

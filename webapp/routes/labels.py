@@ -62,7 +62,6 @@ def show_label(visit: Visiting, study_id: RowId, trace_id: RowId) -> Response:
             onward=onward(study, [o for o in own if o is not assignment], assignment.position),
             place=f"{assignment.position + 1} of {len(own)}",
             adjudicating=False,
-            proposed=study.proposal_run_id is not None,
             finished=assignment.finished_at is not None,
             may_reopen=assignment.finished_at is not None and not is_done(own),
             default_confidence=DEFAULT_CONFIDENCE,

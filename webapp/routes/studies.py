@@ -97,6 +97,7 @@ def make_study(visit: Visiting) -> Response:
         overlap=form.number("overlap"),
         seed=form.number("seed"),
         proposals=form.token("proposals") == "yes",
+        polar=form.token("polar") == "yes",
         taxonomy=form.line("version") or None,
     )
 

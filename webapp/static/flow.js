@@ -70,7 +70,7 @@ function answered(xhr, request) {
     return;
   }
   if (moved && !request.pop) {
-    history.replaceState({ y: scrollY }, "");
+    if ((history.state?.y ?? 0) !== scrollY) history.replaceState({ y: scrollY }, "");
     if (address === location.href) history.replaceState({ y: 0 }, "", address);
     else history.pushState({ y: 0 }, "", address);
   }
