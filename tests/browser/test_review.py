@@ -133,7 +133,7 @@ def test_a_cluster_is_decided_by_mouse(tabs: Tabs) -> None:
     page.get_by_role("button", name="Mark as noise").click()
     status.get_by_text("marked 1 label as noise").wait_for()
     page.get_by_label("Take in all labels of").select_option(label="Setting the scope (42)")
-    page.get_by_role("button", name="Merge").click()
+    page.get_by_role("button", name="Merge", exact=True).click()
     status.get_by_text("merged clusters").wait_for()
     page.get_by_role("radio", name="Evaluation").check()
     page.get_by_role("button", name="Confirm", exact=True).click()
