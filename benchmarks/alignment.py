@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import save
+from benchmarks.record import earlier, save
 from benchmarks.settings import data_folder
 
 PARTS = ("parity", "epochs", "memory", "smollm")
@@ -193,8 +193,7 @@ def main() -> None:
         return one_side(options)
     if options.data is None and set(options.only) != {"parity"}:
         parser.error("expected --data, or a folder of data in MRALIGN_BENCH_DATA")
-    figures: dict[str, float] = {}
-    details: dict[str, Any] = {}
+    figures, details = earlier("alignment") if set(options.only) < set(PARTS) else ({}, {})
     with tempfile.TemporaryDirectory() as kept:
         if set(options.only) != {"parity"}:
             from benchmarks.policies import smollm as unpack
@@ -204,9 +203,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.monotonic()
                 found, told = globals()[part](options, Path(folder))
-                details[part] = {**told, "took_s": round(time.monotonic() - began, 1)}
+                took_s = round(time.monotonic() - began, 1)
+                details[part] = {**told, "took_s": took_s, "load": os.getloadavg()}
             figures |= found
-    details["load"] = os.getloadavg()
     save("alignment", figures, details)
     return None
 

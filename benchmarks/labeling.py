@@ -7,7 +7,6 @@ Everything is asked of a local endpoint that this benchmark starts; nothing leav
 """
 
 import argparse
-import json
 import re
 import resource
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 from benchmarks.injections import PLAIN, hostile_texts
 from benchmarks.kills import in_child, killed_runs, read
 from benchmarks.pressed import PIECES, bare_loop_s, endpoint, fill, label, llama_server, requests_of
-from benchmarks.record import RESULTS, save
+from benchmarks.record import earlier, save
 
 PARTS = ("kills", "throughput", "memory", "llama", "injections")
 LLAMA_TRACES, FEW = 50, 10
@@ -169,13 +168,6 @@ def fences_hold(trace: Any) -> bool:
     return len(marks) == user.count(found[1]) == 2 * (3 + items) and not raw
 
 
-def earlier() -> tuple[dict[str, float], dict[str, Any]]:
-    """What stands in the results, which a run of some parts leaves in its place."""
-    path = RESULTS / "labeling.json"
-    document = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    return document.get("figures", {}), document.get("details", {})
-
-
 def main() -> None:
     """Measure, print, and write results/labeling.json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -187,7 +179,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
-    figures, details = earlier() if set(options.only) < set(PARTS) else ({}, {})
+    figures, details = earlier("labeling") if set(options.only) < set(PARTS) else ({}, {})
     for part in options.only:
         print(f"{part} ...", flush=True)
         with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,6 +26,13 @@ def save(name: str, figures: Mapping[str, float], details: Mapping[str, object])
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def earlier(name: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Figures and details of the last run, which a run of some parts leaves in their places."""
+    path = RESULTS / f"{name}.json"
+    document = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return document.get("figures", {}), document.get("details", {})
 
 
 def machine() -> str:
