@@ -14,6 +14,7 @@ from annotator.regression import fit_softmax
 PRIOR_WEIGHTS = (0.0, 0.25, 0.5, 1.0)  # the first one is blind to the sequence
 TEMPERATURES = (0.8, 1.0, 1.25, 1.6)
 SECOND_WITHIN = (0.3, 0.45, 0.6, 0.75, 0.9)
+SURE_ERRORS = 2.0  # standard errors by which the sequence must lower the loss
 LEAST_GAIN = 0.005  # of κ, for a second label; less is chance
 CHANCE_ROUNDS = 3  # of choosing by κ and measuring κ; it settles after two
 CALIBRATION_PENALTY = 0.1
@@ -36,7 +37,7 @@ def choose(
 ) -> Chosen:
     """The decoding that does best on held-out shares, with each fold's own matrix.
 
-    The sequence counts only if that lowers the loss by more than its standard error over traces:
+    The sequence counts only if that lowers the loss by more than two standard errors over traces:
     neighbours are features already, so there is little left for it to say. A second label is given
     only if that raises κ, which is what labels are chosen for, markedly.
     """
@@ -44,7 +45,7 @@ def choose(
     blind, *others = (trial.tempered(weight) for weight in PRIOR_WEIGHTS)
     best = min(others, key=lambda way: way[0].sum())
     gains = blind[0] - best[0]
-    sure = gains.sum() > np.sqrt(len(gains)) * gains.std()
+    sure = gains.sum() > SURE_ERRORS * np.sqrt(len(gains)) * gains.std()
     kappa, settled = trial.settled((best if sure else blind)[1])
     for within in SECOND_WITHIN:
         other = trial.kappa(**{**settled, "second_within": within})
