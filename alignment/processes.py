@@ -72,10 +72,6 @@ class Processes:
         norm = self.accelerator.clip_grad_norm_(parameters, highest_norm)
         return 0.0 if norm is None else float(norm)
 
-    def unwrap(self, module: Any) -> Any:
-        """Return the module under whatever `prepare` put around it."""
-        return self.accelerator.unwrap_model(module)
-
     def wait(self) -> None:
         """Wait until every process is here."""
         self.accelerator.wait_for_everyone()

@@ -1,6 +1,6 @@
 """From how likely each class of a sequence is to labels with a confidence that can be believed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,10 +87,6 @@ class Decoding:
         arrays = {"matrix", "frequency"}
         kept = {name: value for name, value in vars(self).items() if name not in arrays}
         return {**kept, "order": list(self.order)}
-
-    def without_prior(self) -> "Decoding":
-        """The same, blind to the sequence."""
-        return replace(self, prior_weight=0.0)
 
 
 def logit(share: Array) -> Array:

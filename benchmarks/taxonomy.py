@@ -27,9 +27,9 @@ from taxonomy.embedding import Embed, Vectors
 from taxonomy.folding import Folder, fold_text
 from taxonomy.merging import propose_tree
 from taxonomy.queue import rank_questions, weigh_rows
-from taxonomy.replay import CategoryText
 from taxonomy.spreading import UNASSIGNED, Guess, Inventory, decide, fold_inventory, guess
 from taxonomy.stability import adjusted_rand_index
+from taxonomy.state import CategoryText
 from taxonomy.vocabulary import DEFAULT_PRESET, get_preset
 
 ANSWERS = 200

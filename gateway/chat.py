@@ -28,7 +28,7 @@ class OpenAIChat:
             try:
                 reply = read_completion(self._send(dialect.body(request)))
             except RequestRejected as error:
-                simpler = dialect.after(error)
+                simpler = dialect.after(error, request.schema is not None)
                 if simpler is None:
                     raise
                 dialect = simpler

@@ -50,14 +50,17 @@ class Dialect:
         said += [] if self.sends_temperature else ["no temperature"]
         return ", ".join(said)
 
-    def after(self, error: Exception) -> "Dialect | None":
-        """The next dialect to try after a refusal; None if the refusal has another cause."""
+    def after(self, error: Exception, with_schema: bool) -> "Dialect | None":
+        """The next dialect to try after a refusal; None if the refusal has another cause.
+
+        A request without a schema says nothing of the formats that a server takes.
+        """
         said = str(error)
         if "'max_completion_tokens'" in said and self.limit_name == "max_tokens":
             return replace(self, limit_name="max_completion_tokens")
         if "'temperature'" in said and self.sends_temperature:
             return replace(self, sends_temperature=False)
-        if self.settled or self.format == FORMATS[-1]:
+        if not with_schema or self.settled or self.format == FORMATS[-1]:
             return None
         return replace(self, format=FORMATS[FORMATS.index(self.format) + 1])
 

@@ -7,11 +7,11 @@ import typer
 from mralign.cluster_naming import name
 from mralign.cluster_stability import stability as stability_
 from mralign.database import open_database
+from mralign.ending import chosen_run
 from mralign.terminal import progress, say, show_table
 from mralign.version_names import name_or_number
 from store.engine import reading
 from store.errors import InvalidInput
-from store.runs import get_latest_run, get_run
 from store.states import RunKind
 from store.tables import Run
 from store.taxonomies import list_clusters, list_memberships
@@ -139,12 +139,9 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="How many clusters, largest first.")] = 50,
 ) -> None:
     """List the clusters of a run with their size, cohesion and proposed category."""
-    with reading(open_database()) as session:
-        found = (
-            get_latest_run(session, RunKind.CLUSTER)
-            if run is None
-            else get_run(session, run, RunKind.CLUSTER)
-        )
+    engine = open_database()
+    found = chosen_run(engine, RunKind.CLUSTER, run)
+    with reading(engine) as session:
         clusters = list_clusters(session, found.id)
         memberships = list_memberships(session, found.id)
     sizes: dict[int | None, list[int]] = {}

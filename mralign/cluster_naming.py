@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mralign.database import open_database
+from mralign.ending import chosen_run
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
@@ -20,8 +21,6 @@ from mralign.endpoint import (
     watched,
 )
 from mralign.terminal import say, show_table
-from store.engine import reading
-from store.runs import get_latest_run, get_run
 from store.states import RunKind
 
 if TYPE_CHECKING:
@@ -57,9 +56,7 @@ def name(
     from taxonomy.naming_run import Namer, describe_run
 
     engine = open_database()
-    with reading(engine) as session:
-        number = run or get_latest_run(session, RunKind.CLUSTER).id
-        get_run(session, number, RunKind.CLUSTER)
+    number = chosen_run(engine, RunKind.CLUSTER, run).id
     given = Given(config, base_url, concurrency, price_in, price_out)
     roles = _namer_role(offline, given, model)
     encoder = cached_encoder(engine, embedding_model)

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from mralign.database import open_database
+from mralign.ending import chosen_run
 from mralign.terminal import progress, say, show_table
 from store.engine import reading
-from store.runs import get_latest_run, get_run
 from store.states import RunKind
 from store.taxonomies import list_clusters
 
@@ -36,12 +36,8 @@ def stability(
     from taxonomy.checkup import check_stability
 
     engine = open_database()
+    chosen = chosen_run(engine, RunKind.CLUSTER, run)
     with reading(engine) as session:
-        chosen = (
-            get_latest_run(session, RunKind.CLUSTER)
-            if run is None
-            else get_run(session, run, RunKind.CLUSTER)
-        )
         names = {each.number: each.name for each in list_clusters(session, chosen.id)}
     with progress("stability") as advance:
         found = check_stability(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mralign.database import open_database
+from mralign.ending import PARTIAL_EXIT
 from mralign.endpoint import (
     Concurrency,
     ConfigFile,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from alignment.decoding import Decoding
 
 app = typer.Typer(add_completion=False)
-
-PARTIAL_EXIT = 3
 
 
 class TaskName(StrEnum):

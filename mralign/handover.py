@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mralign.database import open_database
+from mralign.ending import PARTIAL_EXIT, chosen_run
 from mralign.terminal import progress, say, show_table
 
 if TYPE_CHECKING:
     from annotator.taking import TakeReport
 
-PARTIAL_EXIT = 3
 SHOWN_BAD_LINES = 20
 
 Taxonomy = Annotated[
@@ -123,20 +123,12 @@ def export(
     """
     from annotator.handing import HandOptions, hand_out
     from annotator.run import load_vocabulary
-    from store.engine import reading
-    from store.runs import get_latest_run, get_run
     from store.states import RunKind
 
     engine = open_database()
     number = None
     if not without_labels:
-        with reading(engine) as session:
-            kind = RunKind.ANNOTATE
-            run = (
-                get_run(session, annotate_run, kind)
-                if annotate_run is not None
-                else get_latest_run(session, kind)
-            )
+        run = chosen_run(engine, RunKind.ANNOTATE, annotate_run)
         number, taxonomy = run.id, taxonomy or run.parameters.get("taxonomy")
     vocabulary = load_vocabulary(engine, taxonomy)
     report = hand_out(engine, out, vocabulary, HandOptions(format_, number, source, limit))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mralign.database import open_database
+from mralign.ending import PARTIAL_EXIT
 from mralign.endpoint import (
     BaseUrl,
     Concurrency,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from gateway.roles import RoleSettings
 
 POLICY = "policy"
-PARTIAL_EXIT = 3
 PAPERS = {"temperature": 0.2, "max_tokens": 8192}  # where nobody says otherwise
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from store.errors import InvalidInput
-from store.tables import LabelInstance, OpenLabel, Segment
+from store.tables import LabelInstance, OpenLabel
 
 MAX_LABEL = 200
 _SEPARATORS = re.compile(r"[\s_\-‐-―]+")
@@ -108,17 +108,3 @@ def list_inventory(session: Session, run_id: int) -> list[InventoryRow]:
         .order_by(count.desc(), col(OpenLabel.key))
     )
     return [InventoryRow(*row) for row in session.execute(query)]
-
-
-def list_label_segments(
-    session: Session, run_id: int, open_label_ids: Sequence[int], limit: int = 100
-) -> list[tuple[LabelInstance, Segment]]:
-    """Instances of the labels with their segments, the most confident first."""
-    query = (
-        select(LabelInstance, Segment)
-        .join(Segment)
-        .where(col(LabelInstance.run_id) == run_id)
-        .where(col(LabelInstance.open_label_id).in_(open_label_ids))
-        .order_by(col(LabelInstance.confidence).desc(), col(LabelInstance.id))
-    )
-    return list(session.exec(query.limit(limit)).all())

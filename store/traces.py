@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from store.errors import NotFound
 from store.metadata import utc_now
 from store.states import ThinkingMode
 from store.tables import Question, Segment, Trace
@@ -184,18 +183,6 @@ def _write_segments(session: Session, rows: Sequence[SegmentRow]) -> None:
         connection.exec_driver_sql(str(compiled), named)
 
 
-def get_trace(session: Session, trace_id: int) -> Trace:
-    """The trace with this number.
-
-    Raises:
-        NotFound: there is none.
-    """
-    trace = session.get(Trace, trace_id)
-    if trace is None:
-        raise NotFound(f"expected a trace with number {trace_id}, found none")
-    return trace
-
-
 def find_trace(session: Session, external_id: str) -> Trace | None:
     """The trace with the id that its file gave it."""
     return session.exec(select(Trace).where(col(Trace.external_id) == external_id)).first()
@@ -230,9 +217,3 @@ def _segments_of(session: Session, trace_ids: Sequence[int]) -> dict[int, list[S
     for segment in session.exec(query.order_by(col(Segment.trace_id), col(Segment.position))):
         found.setdefault(segment.trace_id, []).append(segment)
     return found
-
-
-def count_traces(session: Session, mode: ThinkingMode | None = None) -> int:
-    """How many traces there are, of one mode if it is named."""
-    query = select(sa.func.count()).select_from(Trace)
-    return session.exec(query.where(col(Trace.thinking_mode) == mode) if mode else query).one()

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from store.reviews import list_events
 from store.tables import ReviewEvent, TaxonomyVersion
 from store.taxonomies import get_version
-from taxonomy.replay import Event, active_events
+from taxonomy.state import Event, active_events
 
 
 def list_change_notes(session: Session, version: TaxonomyVersion) -> dict[str, list[str]]:

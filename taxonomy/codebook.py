@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from taxonomy.contents import MappedLabel, VersionContent, count_instances
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 COLUMNS = ("label", "category", "macro_strategy", "origin", "instances", "distance")
 MOST_NAMES = 12

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from taxonomy.descent import Descent, describe_descent, follow, trace_descent
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from store.reviews import lock_version
 from store.tables import ReviewEvent
 from store.taxonomies import get_version
 from taxonomy.curation import Assign, Checked, Decision, MarkNoise, check, decide, undo
-from taxonomy.replay import State
 from taxonomy.standing import stand
+from taxonomy.state import State
 from taxonomy.verdicts import (
     Choice,
     Dispute,

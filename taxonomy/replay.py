@@ -6,8 +6,6 @@ from dataclasses import replace
 
 from taxonomy.state import (
     Base,
-    BaseGroup,
-    BaseLabel,
     CategoryText,
     Event,
     GroupState,
@@ -16,19 +14,6 @@ from taxonomy.state import (
     active_events,
     start,
 )
-
-__all__ = [
-    "Base",
-    "BaseGroup",
-    "BaseLabel",
-    "CategoryText",
-    "Event",
-    "State",
-    "active_events",
-    "apply",
-    "replay",
-    "start",
-]
 
 
 def replay(base: Base, events: Sequence[Event]) -> State:

@@ -18,8 +18,8 @@ from taxonomy.decisions import (
     DecisionError,
     clean_line,
 )
-from taxonomy.replay import CategoryText
 from taxonomy.skos import BASE, COUNTER, POSITION, SKOS
+from taxonomy.state import CategoryText
 
 if TYPE_CHECKING:
     from rdflib import Graph

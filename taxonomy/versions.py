@@ -28,8 +28,8 @@ from store.taxonomies import (
 from taxonomy.beliefs import outcome
 from taxonomy.contents import MappedLabel, VersionContent, VersionDiff, compare, hash_content
 from taxonomy.decisions import DecisionError, UnknownNameError, clean_line
-from taxonomy.replay import CategoryText
 from taxonomy.standing import stand
+from taxonomy.state import CategoryText
 from taxonomy.vocabulary import get_preset
 
 __all__ = [

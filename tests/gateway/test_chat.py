@@ -1,6 +1,7 @@
 """The real client against a real server: what it sends, what it reads, how it sorts faults."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,20 @@ def test_a_request_that_no_dialect_helps_is_rejected() -> None:
     ):
         ask(endpoint)
     assert len(endpoint.bodies) == 4
+
+
+def test_a_refusal_without_a_schema_says_nothing_of_formats() -> None:
+    """One request and not four, and the next request with a schema keeps its strictest form."""
+    plain = replace(REQUEST, schema=None)
+    with FakeEndpoint(faults=[Fault(status=400)]) as endpoint:
+        chat = OpenAIChat(Connection(api_key=None, base_url=endpoint.base_url))
+        with pytest.raises(RequestRejected):
+            chat(plain)
+        chat(REQUEST)
+        chat.close()
+    assert [body.get("response_format", {}).get("type") for body in endpoint.bodies] == [
+        None, "json_schema",
+    ]  # fmt: skip
 
 
 def test_after_a_success_a_rejection_is_believed() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from taxonomy.conflicts import find_clash
-from taxonomy.replay import Event
+from taxonomy.state import Event
 
 RENAMED = Event(2, "rename", {"labels": ["a", "b"], "name": "n", "definition": None})
 RETIRED = Event(3, "retire_category", {"key": "framing", "into": "chaining"})

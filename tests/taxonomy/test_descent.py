@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxonomy.contents import MappedLabel, VersionContent, compare
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 
 
 def version(places: dict[str, str | None], **names: str) -> VersionContent:

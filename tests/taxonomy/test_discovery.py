@@ -16,8 +16,8 @@ from taxonomy.embedding import embed_texts, unit
 from taxonomy.inventory import InventoryLabel, default_min_count, label_text
 from taxonomy.naming import distinctive_words, name_clusters
 from taxonomy.reduction import nearest, principal_axes, reduce
-from taxonomy.replay import CategoryText
 from taxonomy.stability import adjusted_rand_index
+from taxonomy.state import CategoryText
 
 DIMENSION = 32
 THEMES = ["recall", "verify", "compare", "plan"]

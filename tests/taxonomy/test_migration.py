@@ -19,7 +19,7 @@ from taxonomy.carryover import carry_over
 from taxonomy.contents import MappedLabel, VersionContent
 from taxonomy.curation import AddCategory, Assign, Decision, RetireCategory, decide
 from taxonomy.migration import Plan, plan
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 from taxonomy.versions import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_run, add_trace
 

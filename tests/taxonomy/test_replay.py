@@ -6,16 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxonomy.replay import (
-    Base,
-    BaseGroup,
-    BaseLabel,
-    CategoryText,
-    Event,
-    State,
-    active_events,
-    replay,
-)
+from taxonomy.replay import replay
+from taxonomy.state import Base, BaseGroup, BaseLabel, CategoryText, Event, State, active_events
 from tests.taxonomy.logs import KEYS, START, bases, logs
 
 

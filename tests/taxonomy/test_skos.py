@@ -10,9 +10,9 @@ from rdflib import Graph
 from rdflib.compare import isomorphic
 
 from taxonomy.contents import MappedLabel, VersionContent
-from taxonomy.replay import CategoryText
 from taxonomy.skos import literal, write_json_ld, write_turtle
 from taxonomy.skos_reading import NO_STRATEGY, SkosError, read_skos
+from taxonomy.state import CategoryText
 from taxonomy.vocabulary import get_preset
 
 TURTLE_STRING = re.compile(r'"(?:[^"\\\n\r]|\\[tbnrf"\'\\]|\\U[0-9A-F]{8})*"@en')

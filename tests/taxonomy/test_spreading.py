@@ -9,7 +9,6 @@ import pytest
 from taxonomy.anchors import BACKGROUND, KnownLabels, build_anchors, get_preset_labels
 from taxonomy.embedding import Vectors, unit
 from taxonomy.graph import find_neighbours, weigh
-from taxonomy.replay import CategoryText
 from taxonomy.spreading import (
     NOISE,
     UNASSIGNED,
@@ -19,6 +18,7 @@ from taxonomy.spreading import (
     guess,
     spread,
 )
+from taxonomy.state import CategoryText
 from taxonomy.vocabulary import get_preset
 
 CATEGORIES = (

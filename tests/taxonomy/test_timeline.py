@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxonomy.replay import Base, Event, replay
+from taxonomy.replay import replay
+from taxonomy.state import Base, Event
 from taxonomy.timeline import Timeline
 from taxonomy.views import PlacedLabel, view
 from tests.taxonomy.logs import bases, logs

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taxonomy.replay import Base, BaseGroup, BaseLabel, CategoryText, Event, State, replay
+from taxonomy.replay import replay
+from taxonomy.state import Base, BaseGroup, BaseLabel, CategoryText, Event, State
 from taxonomy.verdicts import Choice, Opinion, choose, gather_disputes, is_settled, rule
 
 FRAMING, ANALOGY, NOISE = Choice("framing"), Choice("analogy"), Choice(noise=True)

@@ -11,7 +11,7 @@ from store.taxonomies import get_version
 from taxonomy.appraisal import appraise_version, list_proposals
 from taxonomy.contents import MappedLabel, VersionContent
 from taxonomy.curation import Assign, MarkNoise
-from taxonomy.replay import CategoryText
+from taxonomy.state import CategoryText
 from taxonomy.versions import create_draft
 from taxonomy.worth import (
     LabelSet,
