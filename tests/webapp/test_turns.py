@@ -5,6 +5,11 @@ from collections.abc import Coroutine
 from threading import Thread
 from typing import Any
 
+import pytest
+from fastapi import FastAPI
+
+from tests.webapp.conftest import SignIn
+from tests.worlds import World
 from webapp.turns import Turns
 
 
@@ -66,3 +71,30 @@ def test_a_turn_ends_with_an_error() -> None:
 
     run(fail_then_work())
     assert done == ["next begins", "next ends"]
+
+
+class NoTurns(Turns):
+    """Nobody may hold others up."""
+
+    def next(self, *, writing: bool) -> asyncio.Semaphore:
+        """Refuse."""
+        raise RuntimeError("it took a turn")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/versions/{0}/whatif?do=assign&anchor=c0&category=retrieval",
+     "/versions/{0}/whatif/overall.svg?do=assign&anchor=c0&category=retrieval", "/transitions",
+     "/studies/1", "/studies/1/export"],
+)  # fmt: skip
+def test_what_takes_seconds_takes_no_turn(
+    app: FastAPI, sign_in: SignIn, world: World, address: str
+) -> None:
+    """Whoever asks for little meanwhile does not wait for it."""
+    cora = sign_in("Cora")
+    cora.post("/studies", {"name": "July", "person": ["Ada", "Rhea"], "facet": ["polarity"],
+                           "overlap": "2", "per_stratum": "2", "seed": "1", "version": "v0",
+                           "decision": "abc"}, page="/studies")  # fmt: skip
+    app.state.turns = NoTurns(1)
+    assert cora.get(address.format(world.version_id)).status_code == 200
+    assert cora.get("/queue").status_code == 500, "all other pages do"

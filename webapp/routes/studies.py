@@ -21,7 +21,7 @@ from store.study_tables import Study
 from store.tables import Person
 from store.taxonomies import get_version, list_versions
 from webapp.comparing import OVER
-from webapp.dependencies import RowId, Visit, Visiting, allows
+from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
 from webapp.pages.studies import (
     Comparison,
     FigureRow,
@@ -109,7 +109,7 @@ def make_study(visit: Visiting) -> Response:
 
 @router.get("/{study_id}", dependencies=[allows(Action.LABEL)])
 def show_study(
-    visit: Visiting, study_id: RowId, a: PersonId = None, b: PersonId = None
+    visit: VisitingAside, study_id: RowId, a: PersonId = None, b: PersonId = None
 ) -> Response:
     """How far a study is, and the figures for whoever does not label any more."""
     with reading(visit.engine) as session:
@@ -222,7 +222,7 @@ def list_figures(over: "Sequence[Agreement]") -> list[FigureRow]:
 
 @router.get("/{study_id}/confusion/{name}.svg", dependencies=[allows(Action.LABEL)])
 def draw_confusion(
-    visit: Visiting,
+    visit: VisitingAside,
     study_id: RowId,
     name: Annotated[str, Path(max_length=40)],
     a: PersonId = None,
@@ -243,7 +243,7 @@ def draw_confusion(
 
 
 @router.get("/{study_id}/export", dependencies=[allows(Action.RUN_STUDIES)])
-def export_study(visit: Visiting, study_id: RowId) -> Response:
+def export_study(visit: VisitingAside, study_id: RowId) -> Response:
     """The labels of everybody, of the adjudicator, and the consensus, as JSON lines."""
     with reading(visit.engine) as session:
         study = studies.get_study(session, study_id)

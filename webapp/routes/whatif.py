@@ -12,7 +12,7 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.tables import Run, TaxonomyVersion
 from webapp.choices import DIGITS, rank_choices
-from webapp.dependencies import RowId, Visit, Visiting, allows
+from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
 from webapp.effects import GROUP_OF, measure_effect
 from webapp.grounds import Grounds, get_ground_run
 from webapp.pages.whatif import Confirmation, Effect, Option, WhatIfPage
@@ -46,7 +46,7 @@ def ask(visit: Visiting, version_id: RowId) -> Response:
 
 @router.get("", dependencies=[allows(Action.READ)])
 def show_effect(
-    visit: Visiting,
+    visit: VisitingAside,
     version_id: RowId,
     do: Deed = "",
     anchors: Anchors = [],  # noqa: B006 (the framework copies it)
@@ -83,7 +83,7 @@ def show_effect(
 
 @router.get("/{name}.svg", dependencies=[allows(Action.READ)])
 def draw_change(
-    visit: Visiting,
+    visit: VisitingAside,
     version_id: RowId,
     name: Annotated[str, Path(max_length=40)],
     do: Deed = "",
