@@ -111,6 +111,7 @@ def arrange(opened: Tab, known: Knowledge) -> None:
 
 
 def _board(opened: Tab) -> list[dict[str, Any]]:
+    opened.page.locator("[data-lane]").first.wait_for()  # a board on its way is no empty board
     found: list[dict[str, Any]] = json.loads(opened.ask(BOARD))
     return found
 
