@@ -19,7 +19,7 @@ from webapp.queries.outcomes import (
     sum_costs,
 )
 from webapp.queries.progress import Progress
-from webapp.quantities import dollars, duration, proportion
+from webapp.quantities import dollars, duration, percent, proportion
 from webapp.rendering import count, decimal, moment, words
 from webapp.tallies import Holdings
 
@@ -199,6 +199,8 @@ def list_evaluations(asked: Asked) -> CountPage:
     """Acc and Mis of every evaluation, in percent with their intervals."""
     found = list_evaluated(asked.session)
     totals = [(count(asked.held.outcomes.evaluations), "evaluations")]
+    if found and (scores := found[0].scores()):
+        totals.append((percent(scores["acc"]), "Acc of the newest"))
     rows = [
         [Cell(f"run {one.run_id}", f"/runs/{one.run_id}"), _t(one.dataset, False), _t(arm, False),
          _t(how, False), _n(score["n"]), _t(proportion(score["acc"])), _t(proportion(score["mis"]))]

@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{count(whole // 3600)} h {whole % 3600 // 60:02} min"
 
 
+def percent(figure: Mapping[str, float]) -> str:
+    """A share in percent."""
+    return f"{100 * figure['value']:.1f} %"
+
+
 def proportion(figure: Mapping[str, float] | None) -> str:
     """A share in percent with its interval."""
     if figure is None:

@@ -8,7 +8,7 @@ from store.states import VersionStatus
 from store.tables import TaxonomyVersion
 from webapp.pages.overview import Counted, NextStep, Stage
 from webapp.queries.counts import CONSENSUS, Inputs
-from webapp.quantities import proportion
+from webapp.quantities import percent, proportion
 from webapp.queries.progress import Progress
 from webapp.rendering import count, decimal, words
 from webapp.reviews import Review
@@ -210,13 +210,14 @@ def _training(found: Outcomes) -> Stage:
 def _evaluation(found: Outcomes) -> Stage:
     page, newest = "/counts/evaluations", found.evaluated
     made = _counted(found.evaluations, "evaluations", page, "evaluation")
-    scores = [(how["plain"]["acc"], how["plain"]["mis"])
-              for how in (newest.arms if newest else {}).values() if how.get("plain")]  # fmt: skip
-    if not scores:
+    scores = newest.scores() if newest else None
+    if scores is None:
         return Stage("Evaluation", page, _state(found.evaluations), made)
-    acc, mis = next((both for both in scores if both[1] is not None), scores[0])
-    more = [Counted(proportion(mis), "Mis", page)] if mis else []
-    return Stage("Evaluation", page, "done", Counted(proportion(acc), "Acc", page), [*more, made])
+    head = Counted(percent(scores["acc"]), "Acc of the newest", page)
+    more = [Counted(proportion(scores["acc"]), "with its interval", page)]
+    if scores["mis"]:
+        more.append(Counted(proportion(scores["mis"]), "Mis, percent", page))
+    return Stage("Evaluation", page, "done", head, [*more, made])
 
 
 def find_next_step(seen: Seen) -> NextStep | None:

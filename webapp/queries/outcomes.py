@@ -50,6 +50,12 @@ class Evaluated:
     dataset: str
     arms: Mapping[str, Mapping[str, Any]]
 
+    def scores(self) -> Mapping[str, Any] | None:
+        """Acc and Mis by plain match: of the first arm that thought, else of the first."""
+        found = [arm["plain"] for arm in self.arms.values() if arm.get("plain")]
+        thought = (one for one in found if one["mis"] is not None)
+        return next(thought, found[0] if found else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
