@@ -13,7 +13,7 @@ from mralign import agreement, study
 from store import annotations, studies
 from store.engine import reading, transaction
 from store.people import get_person
-from tests.browser.conftest import Site, Tab, Tabs, violations
+from tests.browser.conftest import Site, Tab, Tabs
 from tests.browser.test_review import press, sign_in_by_keyboard
 from tests.worlds import THOUGHTS
 
@@ -158,24 +158,3 @@ def test_labels_without_a_script(tabs: Tabs, site: Site) -> None:
     tab.page.get_by_text("2 of 3").wait_for()
     steps = next(iter(said(site, number, PERSON + "Ada").values()))
     assert len(steps) == SEGMENTS and "analogy" in steps[0] and len(steps[0]) == 2
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_axe_finds_nothing_on_the_pages_of_studies(
-    tabs: Tabs, site: Site, scheme: str, width: int
-) -> None:
-    """Nor is one wider than its window."""
-    number = make_study(site, proposals=True)
-    found = {}
-    for name, addresses in (
-        ("Cora", ["/studies", f"/studies/{number}"]),
-        ("Ada", ["/studies", f"/studies/{number}", f"/studies/{number}/label"]),
-    ):
-        tab = tabs.open(color_scheme=scheme, viewport={"width": width, "height": 844})
-        tab.sign_in(name)
-        for address in addresses:
-            tab.open(address)
-            root = "document.documentElement"
-            over = tab.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
-            found[name, address] = (violations(tab.page), over)
-    assert {place: both for place, both in found.items() if both != ([], 0)} == {}
