@@ -1,4 +1,4 @@
-"""Rows in every state that a page can show, put into a project that has a frozen and an open version.
+"""Rows in every state that a page can show, put into a project with a frozen and an open version.
 
 Two annotators who differ, studies at every point, disputes of reviewers, versions in review and
 approved, an evaluation, replies that failed.
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from annotator.plans import Plan, create_study
 from annotator.studies import finish_trace, put_labels
@@ -52,7 +52,10 @@ class People:
 def furnish(engine: sa.Engine, people: People) -> dict[str, str]:
     """Write it all; what can stand in an address, by name."""
     with transaction(engine) as session:
-        draft, frozen = _version(session, VersionStatus.DRAFT), _version(session, VersionStatus.FROZEN)
+        draft, frozen = (
+            _version(session, VersionStatus.DRAFT),
+            _version(session, VersionStatus.FROZEN),
+        )
         runs = _annotate(session, frozen), _export(session, frozen)
         evaluated = _evaluate(session)
         open_study, done_study = _studies(session, frozen, people)
@@ -73,8 +76,8 @@ def furnish(engine: sa.Engine, people: People) -> dict[str, str]:
 
 
 def _version(session: Session, status: VersionStatus) -> TaxonomyVersion:
-    query = sa.select(TaxonomyVersion).where(col(TaxonomyVersion.status) == status)
-    return session.execute(query.order_by(col(TaxonomyVersion.id).desc()).limit(1)).scalar_one()
+    query = select(TaxonomyVersion).where(col(TaxonomyVersion.status) == status)
+    return session.exec(query.order_by(col(TaxonomyVersion.id).desc()).limit(1)).one()
 
 
 def _run(session: Session, kind: RunKind, **fields: Any) -> Run:
@@ -143,7 +146,7 @@ def _evaluate(session: Session) -> int:
 
 
 def _studies(session: Session, version: TaxonomyVersion, people: People) -> tuple[Study, Study]:
-    """One in which the second is through and the first is not, and one that all are through with."""
+    """One in which the first still labels, and one that all are through with."""
     made = []
     for name, proposals in (("under way", True), ("labelled", False)):
         plan = Plan(name, (people.first, people.second), per_stratum=2, proposals=proposals,

@@ -1,6 +1,6 @@
 """What axe-core finds on every page and dialog, in both schemes and at two widths.
 
-    python -m benchmarks.insight --only axe
+python -m benchmarks.insight --only axe
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ def look_at(opened: Tab, paths: Sequence[str], scheme: str, width: int) -> list[
 
 
 def act(page: Any, address: str, values: Mapping[str, str]) -> list[str]:
-    """What axe finds after a deed: a secret, what if, a choice, and a refusal with what was typed."""
+    """What axe finds after a deed: a secret that is shown once, a choice, what if."""
     found = []
     for name, path, field, button in (
         ("a new account", "/people", "Name", "Add"),

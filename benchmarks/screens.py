@@ -97,7 +97,9 @@ class Reader:
 def list_paths() -> list[str]:
     """The routes that can be opened, other than files."""
     routes = [route for screen in SCREENS for route in screen.router.routes]
-    paths = [one.path for one in routes if isinstance(one, APIRoute) and "GET" in one.methods]
+    paths = [
+        one.path for one in routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())
+    ]
     return [path for path in dict.fromkeys(paths) if "." not in path and path not in NO_PAGES]
 
 

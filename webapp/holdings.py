@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from store.states import RunKind
 from webapp.pages.overview import Cell, CountPage
+from webapp.quantities import dollars, duration, percent, proportion
 from webapp.queries import holdings as queries
 from webapp.queries.counts import CONSENSUS, RunHead
 from webapp.queries.outcomes import (
@@ -19,7 +20,6 @@ from webapp.queries.outcomes import (
     sum_costs,
 )
 from webapp.queries.progress import Progress
-from webapp.quantities import dollars, duration, percent, proportion
 from webapp.rendering import count, decimal, moment, words
 from webapp.tallies import Holdings
 
@@ -78,12 +78,13 @@ def list_traces(asked: Asked) -> CountPage:
         (count(inputs.segments), "segments"),
     ]
     rows = [
-        [Cell(model, "/traces"), _t(f"thinking {mode.value}", False), *map(_n, numbers)]
-        for model, mode, *numbers in queries.list_origins(asked.session)
+        [Cell(row[0], "/traces"), _t(f"thinking {row[1].value}", False), *map(_n, row[2:])]
+        for row in queries.list_origins(asked.session)
     ]
     columns = ("Model", "Mode", "Traces", "Helped", "Hurt", "Segments")
     return _page("Traces and segments", "What was imported, by the model that wrote it.", totals,
-                 columns, rows, "No trace is here yet.", command="mralign traces import FILE")  # fmt: skip
+                 columns, rows, "No trace is here yet.",
+                 command="mralign traces import FILE")  # fmt: skip
 
 
 def list_labels(asked: Asked) -> CountPage:
@@ -132,7 +133,9 @@ def list_annotated(asked: Asked) -> CountPage:
             totals.append((count(one.segments), f"segments by {words(one.source)}"))
         cells = [_n(one.steps), _n(one.segments), _n(one.traces)]
         address = f"/runs/{run.id}" if run else ""
-        rows.append([Cell(words(one.source), address), _t((run and run.model) or "–", False), *cells])
+        rows.append(
+            [Cell(words(one.source), address), _t((run and run.model) or "–", False), *cells]
+        )
     for study in asked.studies:
         for part in study.parts:
             who = Cell(part.name, f"/studies/{study.id}")
@@ -140,7 +143,8 @@ def list_annotated(asked: Asked) -> CountPage:
             rows.append([who, where, _t("–"), _t("–"), _n(part.finished)])
     return _page("Controlled labels", _lead("The newest labels of machines are those of", run),
                  totals, ("Who", "Model or study", "Units", "Segments", "Traces"), rows,
-                 "Nobody has put a category on anything yet.", command="mralign annotate run")  # fmt: skip
+                 "Nobody has put a category on anything yet.",
+                 command="mralign annotate run")  # fmt: skip
 
 
 def list_categories(asked: Asked) -> CountPage:
@@ -231,7 +235,8 @@ def list_failed(asked: Asked) -> CountPage:
     commands = "\n".join(_resume(run, run is held.label_run) for run, _ in left)
     return _page("Traces that are left", "Replies that failed or could not be used, and labels "
                  "that a migration could not take over. The command does them anew.", totals,
-                 ("Trace", "Run", "State", "Why"), cells, "Nothing is left.", later, commands)  # fmt: skip
+                 ("Trace", "Run", "State", "Why"), cells, "Nothing is left.", later,
+                 commands)  # fmt: skip
 
 
 def _resume(run: RunHead, labels: bool) -> str:

@@ -78,8 +78,8 @@ def _compute(engine: sa.Engine, pair: Pair) -> Accordance:
         ]
         macro = annotations.list_macro_strategies(session, pair.version_id)
     units = pair_units(*sides)
-    macros = (project(side, macro) for side in (units.a, units.b))
-    figures = agreement(units.a, units.b, units.traces), agreement(*macros, units.traces)
+    a, b = (project(side, macro) for side in (units.a, units.b))
+    figures = agreement(units.a, units.b, units.traces), agreement(a, b, units.traces)
     return Accordance(
         len(units.traces), len(set(units.traces)), dict(zip(OVER, figures, strict=True))
     )

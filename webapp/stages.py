@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from store.states import VersionStatus
 from store.tables import TaxonomyVersion
 from webapp.pages.overview import Counted, NextStep, Stage
-from webapp.queries.counts import CONSENSUS, Inputs
 from webapp.quantities import percent, proportion
+from webapp.queries.counts import CONSENSUS, Inputs
 from webapp.queries.progress import Progress
 from webapp.rendering import count, decimal, words
 from webapp.reviews import Review

@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from store.review_tables import Verdict
-from store.states import RunKind
 from store.tables import EvaluationRun, Export, TrainingRun
 from taxonomy.judging import list_disputes
 from webapp.queries import counts, outcomes
@@ -60,27 +59,25 @@ class Tallies:
     def read(self, session: Session) -> Holdings:
         """What every stage holds now."""
         standing = counts.read_standing(session)
-        runs = standing.runs
-        label, cluster, annotate = (runs.get(kind) for kind in counts.NEWEST)
+        label, cluster, annotate = (standing.runs.get(kind) for kind in counts.NEWEST)
         return Holdings(
             self.get("inputs", standing.inputs, lambda: counts.count_inputs(session)),
             label,
-            label and self.get("label", label.key, lambda: counts.count_labels(session, label.id)),
+            self._labelled(session, label) if label else None,
             cluster,
             counts.count_clusters(session, cluster.id) if cluster else 0,
             annotate,
-            annotate and self._annotated(session, standing, annotate),
+            self._annotated(session, standing, annotate) if annotate else None,
             self.get("outcomes", outcomes.outcome_key(session), lambda: _outcomes(session)),
         )
 
-    def _annotated(
-        self, session: Session, standing: counts.Standing, run: RunHead
-    ) -> Annotated:
+    def _labelled(self, session: Session, run: RunHead) -> Labelled:
+        return self.get("labelled", run.key, lambda: counts.count_labels(session, run.id))
+
+    def _annotated(self, session: Session, standing: counts.Standing, run: RunHead) -> Annotated:
         """The polarity of a trace may change after its labels were written."""
         key = (*run.key, *standing.inputs)
-        return self.get(
-            RunKind.ANNOTATE.value, key, lambda: counts.count_annotation(session, run)
-        )
+        return self.get("annotated", key, lambda: counts.count_annotation(session, run))
 
     def disputes(self, session: Session, version_id: int, revision: int) -> int:
         """How many disagreements of a review wait for a curator."""

@@ -97,7 +97,7 @@ def test_a_planted_fault_is_found(tabs: Tabs, site: Site) -> None:
     tab = tabs.open()
     tab.sign_in("Cora")
     tab.page.evaluate(
-        "() => { const b = document.createElement('button'); document.querySelector('main').append(b);"
+        "() => { document.querySelector('main').append(document.createElement('button'));"
         " const s = new CSSStyleSheet(); s.replaceSync('h1 { color: #ddd !important }');"
         " document.adoptedStyleSheets = [s]; }"
     )

@@ -1,6 +1,7 @@
 """Pages in a browser: deaf to hostile text."""
 
 from tests.browser.conftest import Tab, Tabs
+from tests.browser.test_review import press, sign_in_by_keyboard
 from tests.worlds import HOSTILE, HOSTILE_TEXTS, World
 
 
@@ -83,3 +84,25 @@ def test_the_policy_refuses_what_a_hole_would_let_in(tabs: Tabs) -> None:
     assert ran is False
     assert any("Trusted" in line or "Content Security" in line for line in tab.complaints)
     tab.complaints.clear()
+
+
+def test_the_overview_by_keyboard(tabs: Tabs) -> None:
+    """Enter takes up what waits first; j and Enter the next; Tab and Enter follow a number."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Cora")
+    press(page, "g", "o")
+    page.get_by_role("heading", name="Waiting for you").wait_for()
+    first = " ".join(page.locator("[data-row]").first.inner_text().split())
+    assert first.startswith("11 clusters to review in v1")
+    press(page, "Enter")
+    page.get_by_text("11 waiting").wait_for()
+    press(page, "g", "o")
+    page.get_by_role("heading", name="Waiting for you").wait_for()
+    press(page, "j", "Enter")
+    page.get_by_text("11 waiting").wait_for()
+    press(page, "g", "o")
+    page.locator(".stage a").nth(1).focus()
+    press(page, "Tab", "Enter")
+    page.get_by_role("heading", name="Traces", exact=True).wait_for()
+    assert page.url.endswith("?polarity=positive")

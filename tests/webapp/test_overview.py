@@ -1,6 +1,5 @@
 """The overview: each number is what its link shows, and nobody learns there what they may not."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -127,7 +126,9 @@ def add_annotators(engine: sa.Engine, world: World) -> Run:
         for trace in (1, 3, 5):
             for shift, source in enumerate(("annotator_a", "annotator_b", "consensus")):
                 steps = [
-                    StepRow(place, place + 1, ((keys[(place + shift * (place % 3 == 0)) % 6], 8.0),))
+                    StepRow(
+                        place, place + 1, ((keys[(place + shift * (place % 3 == 0)) % 6], 8.0),)
+                    )
                     for place in range(len(THOUGHTS))
                 ]
                 add_steps(session, run.id, trace, source, steps, ids)
@@ -258,9 +259,7 @@ def test_an_empty_database_says_what_to_do_first(world_engine: sa.Engine) -> Non
     assert "<code>mralign traces pair</code>" in cora.get("/").text
 
 
-def test_counts_follow_the_store(
-    sign_in: SignIn, world: World, world_engine: sa.Engine
-) -> None:
+def test_counts_follow_the_store(sign_in: SignIn, world: World, world_engine: sa.Engine) -> None:
     """What was counted once is counted again when something came in or a run ended."""
     cora = sign_in("Cora")
     before = Numbers(cora.get("/").text).text

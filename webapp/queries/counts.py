@@ -139,7 +139,7 @@ def read_standing(session: Session) -> Standing:
 
 
 @cache
-def _newest_rows() -> sa.Select[Any]:
+def _newest_rows() -> sa.Select[*tuple[Any, ...]]:
     tables: tuple[Any, ...] = (Question, Trace, TracePair, Segment)
     judging = col(Run.kind).in_((RunKind.IMPORT, RunKind.PAIR))
     ended = sa.select(sa.func.max(col(Run.ended_at))).where(judging).scalar_subquery()
@@ -148,7 +148,7 @@ def _newest_rows() -> sa.Select[Any]:
 
 
 @cache
-def _newest_heads() -> sa.Select[Any]:
+def _newest_heads() -> sa.Select[*tuple[Any, ...]]:
     head = sa.select(
         col(Run.kind), col(Run.id), col(Run.ended_at), col(Run.model), col(Run.parameters)
     )
@@ -161,7 +161,7 @@ def count_inputs(session: Session) -> Inputs:
 
 
 @cache
-def _inputs() -> sa.Select[Any]:
+def _inputs() -> sa.Select[*tuple[Any, ...]]:
     return sa.select(
         _count(Question),
         _count(Trace),
@@ -178,7 +178,7 @@ def count_labels(session: Session, run_id: int) -> Labelled:
 
 
 @cache
-def _labels() -> sa.Select[Any]:
+def _labels() -> sa.Select[*tuple[Any, ...]]:
     own = col(LabelInstance.run_id) == sa.bindparam("run")
     labels = sa.select(sa.func.count(sa.distinct(col(LabelInstance.open_label_id)))).where(own)
     return sa.select(_count(LabelInstance, own), labels.scalar_subquery(), _left())
@@ -210,7 +210,7 @@ def count_annotation(session: Session, run: RunHead) -> Annotated:
 
 
 @cache
-def _annotation() -> sa.Select[Any]:
+def _annotation() -> sa.Select[*tuple[Any, ...]]:
     polar = (
         sa.select(sa.func.count(sa.distinct(col(AnnotatedStep.trace_id))))
         .join(TracePair, col(TracePair.on_trace_id) == col(AnnotatedStep.trace_id))
@@ -225,7 +225,7 @@ def _own_consensus() -> tuple[sa.ColumnElement[bool], ...]:
 
 
 @cache
-def _said() -> sa.Select[Any]:
+def _said() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             col(AnnotatedStep.source),
@@ -240,7 +240,7 @@ def _said() -> sa.Select[Any]:
 
 
 @cache
-def _support() -> sa.Select[Any]:
+def _support() -> sa.Select[*tuple[Any, ...]]:
     """A category that nothing carries counts 0."""
     used = (
         sa.select(col(ControlledLabel.category_id), sa.func.count().label("units"))

@@ -21,9 +21,10 @@ from store.tables import (
 from webapp.queries.counts import LEFT
 
 ROWS = 100
+Row = tuple[Any, ...]
 
 
-def list_origins(session: Session) -> Sequence[sa.Row[Any]]:
+def list_origins(session: Session) -> list[Row]:
     """Each model and mode: its traces, those of each polarity, and their segments."""
     pieces = (
         sa.select(col(Segment.trace_id), sa.func.count().label("pieces"))
@@ -48,10 +49,10 @@ def list_origins(session: Session) -> Sequence[sa.Row[Any]]:
         .order_by(sa.func.count().desc(), col(Trace.model), col(Trace.thinking_mode))
         .limit(ROWS)
     )
-    return session.execute(query).all()
+    return [tuple(row) for row in session.execute(query)]
 
 
-def list_labels(session: Session, run_id: int, start: int) -> Sequence[sa.Row[Any]]:
+def list_labels(session: Session, run_id: int, start: int) -> list[Row]:
     """The labels of a run by falling count, a page from a place on and one more."""
     counts = (
         sa.select(
@@ -70,10 +71,10 @@ def list_labels(session: Session, run_id: int, start: int) -> Sequence[sa.Row[An
         counts, counts.c.open_label_id == col(OpenLabel.id)
     )
     order = (counts.c.instances.desc(), col(OpenLabel.id))
-    return session.execute(query.order_by(*order)).all()
+    return [tuple(row) for row in session.execute(query.order_by(*order))]
 
 
-def list_clusters(session: Session, run_id: int, start: int) -> Sequence[sa.Row[Any]]:
+def list_clusters(session: Session, run_id: int, start: int) -> list[Row]:
     """The clusters of a run by number, a page from a place on and one more."""
     query = (
         sa.select(
@@ -89,10 +90,10 @@ def list_clusters(session: Session, run_id: int, start: int) -> Sequence[sa.Row[
         .limit(ROWS + 1)
         .offset(start)
     )
-    return session.execute(query).all()
+    return [tuple(row) for row in session.execute(query)]
 
 
-def list_left(session: Session, runs: Sequence[int], start: int) -> Sequence[sa.Row[Any]]:
+def list_left(session: Session, runs: Sequence[int], start: int) -> list[Row]:
     """Each trace that these runs left, and why, a page from a place on and one more."""
     query = (
         sa.select(
@@ -106,11 +107,9 @@ def list_left(session: Session, runs: Sequence[int], start: int) -> Sequence[sa.
         .join(Run, col(Run.id) == col(RunItem.run_id))
         .join(Trace, col(Trace.id) == col(RunItem.trace_id))
         .where(col(RunItem.run_id).in_(runs), col(RunItem.status).in_(LEFT))
-        .group_by(
-            col(Run.kind), col(RunItem.run_id), col(RunItem.trace_id), col(Trace.external_id)
-        )
+        .group_by(col(Run.kind), col(RunItem.run_id), col(RunItem.trace_id), col(Trace.external_id))
         .order_by(col(RunItem.run_id), col(RunItem.trace_id))
         .limit(ROWS + 1)
         .offset(start)
     )
-    return session.execute(query).all()
+    return [tuple(row) for row in session.execute(query)]

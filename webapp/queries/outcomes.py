@@ -89,7 +89,7 @@ def outcome_key(session: Session) -> tuple[Any, ...]:
 
 
 @cache
-def _outcome_key() -> sa.Select[Any]:
+def _outcome_key() -> sa.Select[*tuple[Any, ...]]:
     tables: tuple[Any, ...] = (Export, TrainingRun, EvaluationRun)
     newest = [sa.select(sa.func.max(table.id)).scalar_subquery() for table in tables]
     late = col(Run.kind).in_((RunKind.EXPORT, RunKind.TRAIN, RunKind.EVALUATE))
@@ -113,14 +113,15 @@ def list_exports(session: Session, limit: int = ROWS) -> list[Exported]:
         .order_by(col(Export.id).desc())
         .limit(limit)
     )
-    return [Exported(*row, metrics.get("rows", {})) for *row, metrics in session.execute(query)]
+    return [
+        Exported(run_id, version, folder, content_hash, metrics.get("rows", {}))
+        for run_id, version, folder, content_hash, metrics in session.execute(query)
+    ]
 
 
 def list_trained(session: Session, limit: int = ROWS) -> list[Trained]:
     """The policies that were trained, the newest first."""
-    query = sa.select(
-        col(TrainingRun.run_id), col(TrainingRun.policy), col(TrainingRun.loss_curve)
-    )
+    query = sa.select(col(TrainingRun.run_id), col(TrainingRun.policy), col(TrainingRun.loss_curve))
     found = session.execute(query.order_by(col(TrainingRun.id).desc()).limit(limit))
     return [
         Trained(run_id, policy, len(curve), curve[-1].get("loss") if curve else None)
@@ -145,12 +146,15 @@ def count_rows(session: Session, table: Any) -> int:
 def sum_costs(session: Session) -> list[Cost]:
     """What the runs of each kind took, those of people left out."""
     rows = session.connection().execute(_costs()).all()
-    found = {row[0]: Cost(row[0], *row[1:5], float(row[5] or 0)) for row in rows}
+    found = {
+        kind: Cost(kind, runs, under_way, tokens, usd, float(seconds or 0))
+        for kind, runs, under_way, tokens, usd, seconds in rows
+    }
     return [found[kind] for kind in RunKind if kind in found]
 
 
 @cache
-def _costs() -> sa.Select[Any]:
+def _costs() -> sa.Select[*tuple[Any, ...]]:
     ended, began = (sa.extract("epoch", at) for at in (col(Run.ended_at), col(Run.started_at)))
     open_ones = sa.func.sum(sa.case((col(Run.ended_at).is_(None), 1), else_=0))
     sums = (sa.func.sum(one) for one in (col(Run.tokens), col(Run.cost_usd), ended - began))

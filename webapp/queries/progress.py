@@ -68,15 +68,20 @@ def list_progress(session: Session, person_id: int, runs_them: bool) -> list[Pro
     return [one for one in every if one.own is not None or runs_them]
 
 
-def _seen(head: Any, parts: list[Part], drawn: Sequence[int], person_id: int) -> Progress:
+def _seen(head: Sequence[Any], parts: list[Part], drawn: Sequence[int], person_id: int) -> Progress:
     own = next((part for part in parts if part.person_id == person_id), None)
-    if own is not None and own.left:
-        return Progress(*head, [own], own, True, drawn[0], 0, 0)
-    return Progress(*head, parts, own, False, *drawn)
+    study_id, name, run_id, version_id, revision = head
+    traces, settled, ready = drawn
+    blind = own is not None and own.left > 0
+    if own is not None and blind:
+        parts, settled, ready = [own], 0, 0
+    return Progress(
+        study_id, name, run_id, version_id, revision, parts, own, blind, traces, settled, ready
+    )
 
 
 @cache
-def _studies() -> sa.Select[Any]:
+def _studies() -> sa.Select[*tuple[Any, ...]]:
     return sa.select(
         col(Study.id),
         col(Study.name),
@@ -87,7 +92,7 @@ def _studies() -> sa.Select[Any]:
 
 
 @cache
-def _parts() -> sa.Select[Any]:
+def _parts() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             col(StudyAssignment.study_id),
@@ -103,7 +108,7 @@ def _parts() -> sa.Select[Any]:
 
 
 @cache
-def _drawn() -> sa.Select[Any]:
+def _drawn() -> sa.Select[*tuple[Any, ...]]:
     unfinished = sa.exists().where(
         col(StudyAssignment.study_id) == col(StudyTrace.study_id),
         col(StudyAssignment.trace_id) == col(StudyTrace.trace_id),

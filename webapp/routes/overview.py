@@ -15,10 +15,10 @@ from webapp.dependencies import Visit, Visiting, allows
 from webapp.errands import list_errands
 from webapp.pages.overview import CostLine, Counted, OverviewPage
 from webapp.permissions import Action
+from webapp.quantities import dollars, duration
 from webapp.queries.counts import RunHead
 from webapp.queries.outcomes import Cost, sum_costs
 from webapp.queries.progress import Progress, list_progress
-from webapp.quantities import dollars, duration
 from webapp.rendering import count
 from webapp.reviews import find_current_version
 from webapp.source_figures import Accordance, Pair, SourceFigures
