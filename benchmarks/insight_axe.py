@@ -33,11 +33,7 @@ UNFOLD = """() => {
 def measure_axe(folder: Path) -> dict[str, float]:
     """The rules that are broken, over all pages and dialogs, in every look."""
     url = f"sqlite:///{folder / 'axe.sqlite3'}"
-    engine, seeded = seeded_engine(url, len(NAMES))
-    with transaction(engine) as session:
-        annotated.annotate(session, seeded, MOVES)
-        demote(session, NAMES[1:])
-    values = furnish(engine, People(*NAMES))
+    values = prepare(url)
     found: list[str] = []
     with server(url) as (address, _):
         readers = [Reader(address, name, seeding.PASSWORD) for name in NAMES[:2]]
@@ -53,6 +49,15 @@ def measure_axe(folder: Path) -> dict[str, float]:
         print(line)
     pages = len(screens) + len(EMPTY)
     return {"axe_violations": len(found), "axe_pages": pages, "axe_looks": len(LOOKS)}
+
+
+def prepare(url: str) -> dict[str, str]:
+    """A review of the paper's size with rows in every state; what can stand in an address."""
+    engine, seeded = seeded_engine(url, len(NAMES))
+    with transaction(engine) as session:
+        annotated.annotate(session, seeded, MOVES)
+        demote(session, NAMES[1:])
+    return furnish(engine, People(*NAMES))
 
 
 def demote(session: Session, names: Sequence[str]) -> None:
@@ -114,18 +119,23 @@ def inspect(page: Any) -> list[str]:
     found = violations(page)
     for opener in page.locator("[data-dialog]:visible").all()[:1]:
         opener.click()
-        page.locator("dialog[open]").wait_for()
-        found += [f"beside it, {line}" for line in violations(page)]
-        page.keyboard.press("Escape")
+        found += [f"beside it, {line}" for line in _in_dialog(page, "#beside")]
     if page.locator("#keys").count():
+        page.locator("main").focus()
         page.keyboard.press("?")
-        page.locator("#keys[open]").wait_for()
-        found += [f"its keys, {line}" for line in violations(page)]
-        page.keyboard.press("Escape")
+        found += [f"its keys, {line}" for line in _in_dialog(page, "#keys")]
     return found
 
 
-def violations(page: Any) -> list[str]:
-    """The rules that axe finds broken, with the first elements that break them."""
-    broken = Axe().run(page).response["violations"]
+def _in_dialog(page: Any, name: str) -> list[str]:
+    """What axe finds in a dialog that is about to open; what lies under it is out of reach."""
+    page.locator(f"{name}[open]").wait_for()
+    found = violations(page, name)
+    page.keyboard.press("Escape")
+    return found
+
+
+def violations(page: Any, part: str | None = None) -> list[str]:
+    """The rules that axe finds broken on a page or a part, with the first elements that do."""
+    broken = Axe().run(page, part).response["violations"]
     return [f"{rule['id']}: {[node['html'][:90] for node in rule['nodes'][:2]]}" for rule in broken]

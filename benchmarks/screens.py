@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi.routing import APIRoute
 
 from webapp.app import SCREENS
-from webapp.holdings import LISTS
+from webapp.listings import LISTS
 
 PAGE = "text/html"
 # By route: addresses in the place of the route's own one, or beside it, for further states of a

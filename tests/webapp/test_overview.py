@@ -26,7 +26,7 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.webapp.test_studies import label_all
 from tests.worlds import THOUGHTS, World
 from webapp.app import create_app
-from webapp.holdings import LISTS
+from webapp.listings import LISTS
 from webapp.quantities import dollars, duration, proportion
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from store.engine import reading
 from store.errors import NotFound
 from webapp.dependencies import Visiting, VisitingAside, allows
-from webapp.holdings import LISTS, Asked
+from webapp.listings import LISTS, Asked
 from webapp.pages.overview import AccordancePage
 from webapp.permissions import Action
 from webapp.queries.progress import list_progress

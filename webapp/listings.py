@@ -10,7 +10,7 @@ from sqlmodel import Session
 from store.states import RunKind
 from webapp.pages.overview import Cell, CountPage
 from webapp.quantities import dollars, duration, percent, proportion
-from webapp.queries import holdings as queries
+from webapp.queries import listings as queries
 from webapp.queries.counts import CONSENSUS, RunHead
 from webapp.queries.outcomes import (
     list_costs,
