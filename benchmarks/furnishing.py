@@ -7,11 +7,15 @@ approved, an evaluation, replies that failed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from alignment.fits import FitSettings
+from alignment.pool import ExportSettings
+from alignment.run import export_training_set
 from annotator.plans import Plan, create_study
 from annotator.studies import finish_trace, put_labels
 from store import studies, verdicts
@@ -22,8 +26,9 @@ from store.people import get_person
 from store.states import ItemStatus, Polarity, RunKind, RunStatus, VersionStatus
 from store.study_tables import Study
 from store.tables import (
+    Cluster,
+    ClusterMembership,
     EvaluationRun,
-    Export,
     Person,
     Run,
     Segment,
@@ -49,24 +54,29 @@ class People:
     second: str
 
 
-def furnish(engine: sa.Engine, people: People) -> dict[str, str]:
-    """Write it all; what can stand in an address, by name."""
+def furnish(engine: sa.Engine, people: People, folder: Path) -> dict[str, str]:
+    """Write it all, a training set to a new folder; what can stand in an address, by name."""
     with transaction(engine) as session:
         draft, frozen = (
             _version(session, VersionStatus.DRAFT),
             _version(session, VersionStatus.FROZEN),
         )
-        runs = _annotate(session, frozen), _export(session, frozen)
+        annotated, traces = _annotate(session, frozen)
         evaluated = _evaluate(session)
+        clustered = _cluster(session, draft)
         open_study, done_study = _studies(session, frozen, people)
         in_review, approved = _versions(session, draft)
         anchors = _disputes(session, draft, people)
         places = _places(session, open_study, people)
-        trace = session.execute(sa.select(sa.func.min(col(TracePair.on_trace_id)))).scalar_one()
         key = get_review_state(session, draft.id).categories[0].key
+    settings = ExportSettings(annotated, fitting=FitSettings("paper"), replicates=0)
+    export_id = export_training_set(engine, folder, settings).export_id
+    with transaction(engine) as session:
+        trained = _train(session, export_id)
     numbers = {
         "version_id": draft.id, "frozen_id": frozen.id, "in_review_id": in_review,
-        "approved_id": approved, "trace_id": trace, "run_id": runs[1], "annotate_run": runs[0],
+        "approved_id": approved, "trace_id": traces[0], "run_id": trained,
+        "annotate_run": annotated, "export_id": export_id, "other_clusters": clustered,
         "evaluate_run": evaluated, "cluster_run": draft.cluster_run_id, "study_id": open_study.id,
         "done_study": done_study.id, "person_id": 1, **places,
     }  # fmt: skip
@@ -88,7 +98,7 @@ def _run(session: Session, kind: RunKind, **fields: Any) -> Run:
     return run
 
 
-def _annotate(session: Session, version: TaxonomyVersion) -> int:
+def _annotate(session: Session, version: TaxonomyVersion) -> tuple[int, list[int]]:
     """A run of two annotators who differ on each third segment, with a trace left."""
     run = _run(session, RunKind.ANNOTATE, model="model", tokens=123_456, cost_usd=1.25,
                parameters={"version_id": version.id})  # fmt: skip
@@ -105,7 +115,7 @@ def _annotate(session: Session, version: TaxonomyVersion) -> int:
             add_steps(session, run.id, trace, source, steps, ids)
     failed = {"status": ItemStatus.FAILED, "detail": "no reply after 5 tries"}
     put_item(session, run.id, traces[0], "consensus", **failed)
-    return run.id
+    return run.id, traces
 
 
 def _polar(session: Session) -> list[int]:
@@ -119,19 +129,32 @@ def _polar(session: Session) -> list[int]:
     return found
 
 
-def _export(session: Session, version: TaxonomyVersion) -> int:
-    """A training set and a policy trained on it."""
-    rows = {"train": {"desirable": 5, "undesirable": 3}, "validation": {"desirable": 1}}
-    run = _run(session, RunKind.EXPORT, metrics={"rows": rows}, parameters={"folder": "out"})
-    export = Export(run_id=run.id, version_id=version.id, annotate_run_id=run.id, folder="out",
-                    content_hash="0" * 64, manifest={})  # fmt: skip
-    session.add(export)
-    session.flush()
-    trained = _run(session, RunKind.TRAIN, seed=7, parameters={"beta": 0.1}, tokens=9_876)
+def _train(session: Session, export_id: int) -> int:
+    """A policy with its curve."""
+    run = _run(session, RunKind.TRAIN, seed=7, parameters={"beta": 0.1}, tokens=9_876)
     curve = [{"step": float(n), "loss": 0.5 - 0.09 * n / (n + 5)} for n in range(1, 41)]
-    session.add(TrainingRun(run_id=trained.id, export_id=export.id, policy="policy",
+    session.add(TrainingRun(run_id=run.id, export_id=export_id, policy="policy",
                             checkpoint="out", loss_curve=curve))  # fmt: skip
-    return trained.id
+    return run.id
+
+
+def _cluster(session: Session, version: TaxonomyVersion) -> int:
+    """The labels of the version's clustering once more, all of them in two clusters."""
+    before = session.get_one(Run, version.cluster_run_id)
+    run = _run(session, RunKind.CLUSTER, seed=1, parameters=dict(before.parameters))
+    clusters = [
+        Cluster(run_id=run.id, number=number, name=name, cohesion=0.5)
+        for number, name in enumerate(("what is asked", "what is known"))
+    ]
+    session.add_all(clusters)
+    session.flush()
+    own = select(ClusterMembership).where(ClusterMembership.run_id == before.id)
+    for place, member in enumerate(session.exec(own).all()):
+        again = member.model_dump(exclude={"id", "shares", "phrase_id", "nearest_cluster_id"})
+        again |= {"run_id": run.id, "cluster_id": clusters[place % 2].id}
+        session.add(ClusterMembership(**again))
+    session.flush()
+    return run.id
 
 
 def _evaluate(session: Session) -> int:

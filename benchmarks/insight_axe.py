@@ -33,7 +33,7 @@ UNFOLD = """() => {
 def measure_axe(folder: Path) -> dict[str, float]:
     """The rules that are broken, over all pages and dialogs, in every look."""
     url = f"sqlite:///{folder / 'axe.sqlite3'}"
-    values = prepare(url)
+    values = prepare(url, folder)
     found: list[str] = []
     with server(url) as (address, _):
         readers = [Reader(address, name, seeding.PASSWORD) for name in NAMES[:2]]
@@ -51,13 +51,13 @@ def measure_axe(folder: Path) -> dict[str, float]:
     return {"axe_violations": len(found), "axe_pages": pages, "axe_looks": len(LOOKS)}
 
 
-def prepare(url: str) -> dict[str, str]:
+def prepare(url: str, folder: Path) -> dict[str, str]:
     """A review of the paper's size with rows in every state; what can stand in an address."""
     engine, seeded = seeded_engine(url, len(NAMES))
     with transaction(engine) as session:
         annotated.annotate(session, seeded, MOVES)
         demote(session, NAMES[1:])
-    return furnish(engine, People(*NAMES))
+    return furnish(engine, People(*NAMES), folder / "export")
 
 
 def demote(session: Session, names: Sequence[str]) -> None:

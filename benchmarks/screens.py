@@ -29,6 +29,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "/studies/{study_id}/adjudicate/{trace_id}": ("/studies/{study_id}/adjudicate/{adjudicated}",),
     "/versions/{version_id}": ("/versions/{version_id}", "/versions/{frozen_id}",
                                "/versions/{in_review_id}", "/versions/{approved_id}"),
+    "/versions/{version_id}/reclusterings/{run_id}": (
+        "/versions/{version_id}/reclusterings/{other_clusters}",
+    ),
+    "/weights/{export_id}/traces/{trace_id}/segments/{segment}": (
+        "/weights/{export_id}/traces/{trace_id}/segments/1",
+    ),
     "/versions/{version_id}/diff": ("/versions/{version_id}/diff?before={frozen_id}",),
     "/versions/{version_id}/clusters/{anchor}": (
         "/versions/{version_id}/clusters/{anchor}",
@@ -56,8 +62,8 @@ OTHERWISE = (
 # What a project without a row shows.
 EMPTY = ("/", "/queue", "/traces", "/transitions", "/runs", "/studies", "/counts/labels",
          "/counts/agreement", "/audit")  # fmt: skip
-# No pages of their own: for programs, or on to another page before anybody is signed in.
-NO_PAGES = {"/health", "/sign-in"}
+# No pages of ours: for programs, on to another page, or a document as it was written.
+NO_PAGES = {"/health", "/sign-in", "/runs/{run_id}/report"}
 
 
 class NoExample(LookupError):
@@ -139,7 +145,7 @@ def _open(readers: Sequence[Reader], path: str, address: str) -> dict[str, int]:
         status, kind, onward = reader.head(address)
         if status == 303:
             return {onward: place} if _open([reader], path, onward) else {}
-        if status == 200:
+        if 200 <= status < 300:
             return {address: place} if kind == PAGE else {}
         said.append(f"{status} for {reader.name}")
     raise NoExample(

@@ -14,7 +14,7 @@ WIDTHS = (1280, 390)
 def measure_soundness(folder: Path) -> dict[str, float]:
     """Violations, reports and requests over all pages, in two widths, with their dialogs."""
     url = f"sqlite:///{folder / 'sound.sqlite3'}"
-    values = prepare(url)
+    values = prepare(url, folder)
     with server(url) as (address, _), tab(address) as opened:
         readers = [Reader(address, name, seeding.PASSWORD) for name in NAMES[:2]]
         paths = [path for place, path in list_screens(readers, values) if not place]

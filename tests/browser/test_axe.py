@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -33,9 +34,9 @@ class Furnished:
 
 
 @pytest.fixture
-def furnished(site: Site) -> Furnished:
+def furnished(site: Site, tmp_path: Path) -> Furnished:
     """The small project with rows in every state."""
-    values = furnish(site.engine, People("Cora", "Ada", "Rhea"))
+    values = furnish(site.engine, People("Cora", "Ada", "Rhea"), tmp_path / "export")
     readers = [Reader(site.address, name, PASSWORD) for name in NAMES]
     return Furnished(site, values, list_screens(readers, values))
 
