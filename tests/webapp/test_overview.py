@@ -103,7 +103,8 @@ def shows(page: Numbers, link: Link) -> bool:
     """Whether a page shows the number with what it counts, or has as many rows."""
     listed = link.address.startswith(("/traces", "/versions/")) and link.value.isdecimal()
     if listed and "cluster" not in link.unit and "disagreement" not in link.unit:
-        return link.value == str(page.rows)
+        named = f"{link.value} trace" + "s" * (link.value != "1")
+        return link.value == str(page.rows) or named in page.text
     return any(text in page.text for text in expected(link))
 
 
