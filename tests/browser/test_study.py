@@ -65,11 +65,11 @@ def said(site: Site, study_id: int, source: str) -> dict[int, list[list[str]]]:
 
 
 def add_sample(site: Site) -> None:
-    """Traces of 5 to 7 segments, enough of each polarity with and without a hit gap."""
+    """Traces of 5 or 6 segments, enough of each polarity with and without a hit gap."""
     with transaction(site.engine) as session:
         for number in range(4 * PER_STRATUM):
             question = builders.add_question(session, f"Which of the {number} towns is meant?")
-            pieces = [f"Step {n}: {THOUGHTS[n % 5]}" for n in range(5 + number % 3)]
+            pieces = [f"Step {n}: {THOUGHTS[n % 5]}" for n in range(5 + (number % 5 == 0))]
             on, off = (
                 builders.add_trace(
                     session, question, some, external_id=f"{mode}-{number}", mode=mode
