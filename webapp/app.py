@@ -5,6 +5,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from webapp.comparisons import Comparisons
 from webapp.dependencies import Access
 from webapp.failures import add_failures
 from webapp.grounds import Grounds
@@ -28,6 +29,7 @@ from webapp.routes import (
     passwords,
     people,
     queue,
+    reclusterings,
     runs,
     sign_in,
     studies,
@@ -51,6 +53,7 @@ SCREENS = (
     board,
     disagreements,
     whatif,
+    reclusterings,
     vocabulary,
     exports,
     keys,
@@ -78,6 +81,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
     app.state.grounds = Grounds()
+    app.state.comparisons = Comparisons()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

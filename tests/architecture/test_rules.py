@@ -27,6 +27,9 @@ IMPURE = {
     "taxonomy": {
         "run",
         "curation",
+        "review_state",
+        "drafting",
+        "tree_run",
         "versions",
         "standing",
         "clusterings",
