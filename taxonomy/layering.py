@@ -66,18 +66,26 @@ def is_whole(event: Event) -> bool:
     return event.kind == RECLUSTER and "labels" not in event.payload
 
 
+def read_anchor(anchor: str) -> tuple[int, int | None]:
+    """The number of the cluster that an anchor names, and the run of a layer's; others have -1."""
+    number, _, run = anchor.removeprefix("c").partition(".")
+    if not (anchor.startswith("c") and number.isdigit()):
+        return -1, None
+    return int(number), int(run) if run.isdigit() else None
+
+
 def lay(under: Clustering, over: Clustering, taken: Set[str]) -> Clustering:
     """The taken labels as `over` has them, all others as `under` has them.
 
-    Groups of `over` have its run's number before their anchor. The map and the vectors are of
-    `over` for all labels that it has, so that they are of one make.
+    Groups of `over` have its run's number behind their anchor, in whose order they stay. The map
+    and the vectors are of `over` for all labels that it has, so that they are of one make.
 
     Identity: with nothing taken it is `under`; every label of both is there once.
     """
     taken = frozenset(taken & over.placed.keys())
     if not taken:
         return under
-    mark = f"r{over.run_id}"
+    mark = f".{over.run_id}"
     labels = [label for label in under.base.labels if label.key not in taken]
     labels += [_marked(label, mark) for label in over.base.labels if label.key in taken]
     labels.sort(key=lambda label: (-label.instances, label.key))
@@ -95,7 +103,7 @@ def lay(under: Clustering, over: Clustering, taken: Set[str]) -> Clustering:
 
 
 def _marked(entry: Marked, mark: str) -> Marked:
-    return entry if entry.anchor is None else replace(entry, anchor=f"{mark}{entry.anchor}")
+    return entry if entry.anchor is None else replace(entry, anchor=f"{entry.anchor}{mark}")
 
 
 def _place(under: Clustering, over: Clustering, key: str, taken: Set[str]) -> PlacedLabel:

@@ -75,31 +75,27 @@ def list_candidates(session: Session, version_id: int) -> list[Candidate]:
     newest = query.order_by(col(Run.id).desc()).limit(CLUSTERINGS_LISTED)
     runs = [run for run in session.exec(newest) if run.id != version.cluster_run_id]
     base = version.cluster_run_id
-    shared = _count_shared(session, base, [run.id for run in runs]) if base is not None else {}
+    counts = _count(session, base, [run.id for run in runs])
     return [
-        Candidate(
-            run,
-            int(run.metrics.get("labels") or shared.get(run.id, 0)),
-            shared.get(run.id, 0),
-            layers.get(run.id, 0),
-            base is None or run.id > base,
-        )
+        Candidate(run, *counts[run.id], layers.get(run.id, 0), base is None or run.id > base)
         for run in runs
-        if base is None or shared.get(run.id)
+        if run.id in counts and (base is None or counts[run.id][1])
     ]
 
 
-def _count_shared(session: Session, base: int, run_ids: list[int]) -> dict[int, int]:
+def _count(session: Session, base: int | None, run_ids: list[int]) -> dict[int, tuple[int, int]]:
+    """The labels of each run, and how many of them the base has too."""
     member = aliased(ClusterMembership)
     known = sa.select(col(ClusterMembership.open_label_id)).where(
         col(ClusterMembership.run_id) == base
     )
+    both = sa.func.count().filter(col(member.open_label_id).in_(known))
     query = (
-        sa.select(col(member.run_id), sa.func.count())
-        .where(col(member.run_id).in_(run_ids), col(member.open_label_id).in_(known))
+        sa.select(col(member.run_id), sa.func.count(), both)
+        .where(col(member.run_id).in_(run_ids))
         .group_by(col(member.run_id))
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    return {row[0]: (row[1], row[2]) for row in session.execute(query)}
 
 
 def compare_clusterings(session: Session, version_id: int, cluster_run_id: int) -> Shift:

@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from store.tables import Cluster, ClusterDescription
 from taxonomy.curation import Group, LabelView
+from taxonomy.layering import read_anchor
 from webapp.queries.vectors import list_points
 from webapp.reviews import Review
 
@@ -24,22 +25,17 @@ def frequent_names(review: Review, labels: Sequence[LabelView]) -> list[str]:
 
 def names_for(session: Session, review: Review, group: Group) -> list[str]:
     """Names that the cluster could have instead: those that the clustering proposed come first."""
+    number, run_id = read_anchor(group.anchor)
     query = (
         sa.select(col(ClusterDescription.proposals))
         .join(Cluster, col(Cluster.id) == col(ClusterDescription.cluster_id))
-        .where(col(Cluster.run_id) == review.cluster_run_id)
-        .where(col(Cluster.number) == _number(group.anchor))
+        .where(col(Cluster.run_id) == (run_id or review.cluster_run_id))
+        .where(col(Cluster.number) == number)
     )
     proposed = session.execute(query).scalar_one_or_none() or []
     taken = {other.name.casefold() for other in review.groups}
     free = [name for name in proposed if name.casefold() not in taken]
     return list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
-
-
-def _number(anchor: str) -> int:
-    """The number of the clustering's own cluster; none has -1."""
-    digits = anchor.removeprefix("c")
-    return int(digits) if anchor.startswith("c") and digits.isdigit() else -1
 
 
 @dataclass(frozen=True)
@@ -56,9 +52,8 @@ def divide(session: Session, review: Review, group: Group) -> Division:
 
     if review.cluster_run_id is None or len(group.labels) < 2:
         return Division()
-    points = list_points(
-        session, review.cluster_run_id, [label.open_label_id for label in group.labels]
-    )
+    runs = [review.cluster_run_id, *review.state.layer_run_ids]
+    points = list_points(session, runs, [label.open_label_id for label in group.labels])
     inside = halve(points).tolist()
     chosen = [label for label, apart in zip(group.labels, inside, strict=True) if apart]
     name = next(iter(frequent_names(review, chosen)), "")
