@@ -29,7 +29,7 @@ IMPURE = {
         "curation",
         "review_state",
         "drafting",
-        "tree_run",
+        "arranging_run",
         "versions",
         "standing",
         "clusterings",
