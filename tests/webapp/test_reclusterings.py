@@ -6,8 +6,9 @@ from html import unescape
 import pytest
 import sqlalchemy as sa
 
-from store.engine import reading
+from store.engine import reading, transaction
 from store.reviews import list_events
+from store.runs import get_run
 from taxonomy.curation import ReviewState, get_review_state
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
@@ -158,3 +159,20 @@ def test_an_annotator_takes_no_clustering_back(
     assert refused.status_code == 403 and "other clusters" in refused.text
     assert ada.post(f"{base}/undo", {}, page=f"{base}/clusters/c0").status_code == 404
     assert state(world_engine, world).cluster_run_id == later
+
+
+def test_a_card_says_whether_its_cluster_comes_back(
+    cora: Visitor, world: World, world_engine: sa.Engine
+) -> None:
+    """By what was changed; nothing where nobody asked."""
+    card = f"/versions/{world.version_id}/clusters/c0"
+    assert "comes back" not in cora.get(card).text
+    kept = {"stability": {"clusters": {"0": {
+        "mean": 0.62, "verdict": "doubtful", "other seed": 0.9, "other model": 0.34,
+    }}}}  # fmt: skip
+    with transaction(world_engine) as session:
+        get_run(session, world.cluster_run_id).metrics = kept
+    html = re.sub(r"\s+", " ", cora.get(card).text)
+    assert "62 % of it comes back: other model 34 %, other seed 90 %" in html
+    assert "doubtful" in html
+    assert "comes back" not in cora.get(card.replace("c0", "c1")).text

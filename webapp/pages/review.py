@@ -12,6 +12,7 @@ from webapp.pages.frame import Page
 from webapp.proposals import Division
 from webapp.queries.examples import Examples
 from webapp.reviews import Review
+from webapp.steadiness import CardSolidity
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class ClusterPage(Page):
     examples: Examples
     names: Sequence[str]
     division: Division
+    solidity: CardSolidity | None
     comments: Sequence[EventLine]
     recent: Sequence[EventLine]
     earlier: Group | None

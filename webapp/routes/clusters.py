@@ -20,6 +20,7 @@ from webapp.proposals import Division, divide, names_for
 from webapp.queries.examples import Examples, list_examples
 from webapp.reviews import Review, label_run_of
 from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
+from webapp.steadiness import find_solidity
 
 router = APIRouter(prefix="/versions/{version_id}")
 PAGE_ROWS = 50
@@ -153,6 +154,7 @@ def show_cluster(
             examples=_examples(session, review, group),
             names=names_for(session, review, group),
             division=division,
+            solidity=find_solidity(session, review, anchor),
             comments=list_numbered(session, group.comments),
             recent=list_lines(session, version_id, limit=RECENT, blind_to=visit.blind_to(review)),
             earlier=_neighbour(review.groups, group, -1),
