@@ -1,8 +1,9 @@
 """A sentence-transformers model run by ONNX Runtime: exported on the spot, checked, then used."""
 
-import io
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,12 +90,13 @@ def export(model: Any) -> bytes:
             return torch.nn.functional.normalize(found["sentence_embedding"], dim=1)
 
     ids = torch.tensor([[101, 2054, 102], [101, 2003, 102]])
-    written, axes = io.BytesIO(), {0: "texts", 1: "pieces"}
-    with warnings.catch_warnings():
+    axes = {0: "texts", 1: "pieces"}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        written = Path(folder) / "model.onnx"
         warnings.simplefilter("ignore")  # tracing tells of every constant that it bakes in
         torch.onnx.export(
-            Whole().eval(), (ids, torch.ones_like(ids)), written, dynamo=False,
+            Whole().eval(), (ids, torch.ones_like(ids)), str(written), dynamo=False,
             input_names=["ids", "mask"], output_names=["vectors"],
             dynamic_axes={"ids": axes, "mask": axes, "vectors": {0: "texts"}}, opset_version=OPSET,
         )  # fmt: skip
-    return written.getvalue()
+        return written.read_bytes()
