@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from store.tables import Cluster, ClusterDescription
@@ -23,19 +24,42 @@ def frequent_names(review: Review, labels: Sequence[LabelView]) -> list[str]:
     return list(dict.fromkeys(free))
 
 
-def names_for(session: Session, review: Review, group: Group) -> list[str]:
-    """Names that the cluster could have instead: those that the clustering proposed come first."""
+@dataclass(frozen=True)
+class Told:
+    """What the clustering says of a cluster beside its name: `sibling` is the nearest other one.
+
+    `names` it could have instead; those that the clustering proposed come first.
+    """
+
+    names: Sequence[str]
+    scope_note: str = ""
+    difference: str = ""
+    sibling: Group | None = None
+
+
+def tell(session: Session, review: Review, group: Group) -> Told:
+    """What is said of a cluster; of one that a decision made, names from its labels alone."""
     number, run_id = read_anchor(group.anchor)
+    near = aliased(Cluster)
     query = (
-        sa.select(col(ClusterDescription.proposals))
+        sa.select(
+            col(ClusterDescription.proposals),
+            col(ClusterDescription.scope_note),
+            col(ClusterDescription.difference),
+            col(near.number),
+        )
         .join(Cluster, col(Cluster.id) == col(ClusterDescription.cluster_id))
+        .outerjoin(near, col(near.id) == col(ClusterDescription.sibling_id))
         .where(col(Cluster.run_id) == (run_id or review.cluster_run_id))
         .where(col(Cluster.number) == number)
     )
-    proposed = session.execute(query).scalar_one_or_none() or []
+    row = session.execute(query).one_or_none()
+    proposed, scope_note, difference, sibling = row or ([], "", "", None)
     taken = {other.name.casefold() for other in review.groups}
     free = [name for name in proposed if name.casefold() not in taken]
-    return list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
+    names = list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
+    anchor = f"c{sibling}" if run_id is None else f"c{sibling}.{run_id}"
+    return Told(names, scope_note, difference, review.by_anchor.get(anchor))
 
 
 @dataclass(frozen=True)

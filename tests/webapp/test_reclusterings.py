@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from store.engine import reading, transaction
 from store.reviews import list_events
 from store.runs import get_run
+from store.tables import ClusterDescription
+from store.taxonomies import list_clusters
 from taxonomy.curation import ReviewState, get_review_state
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
@@ -176,3 +178,24 @@ def test_a_card_says_whether_its_cluster_comes_back(
     assert "62 % of it comes back: other model 34 %, other seed 90 %" in html
     assert "doubtful" in html
     assert "comes back" not in cora.get(card.replace("c0", "c1")).text
+
+
+def test_a_card_says_what_its_nearest_sibling_is_not(
+    cora: Visitor, world: World, world_engine: sa.Engine
+) -> None:
+    """With the scope note and a way to the sibling, as text whatever it holds."""
+    with transaction(world_engine) as session:
+        clusters = list_clusters(session, world.cluster_run_id)
+        session.add(
+            ClusterDescription(
+                cluster_id=clusters[0].id,
+                named_by="offline",
+                scope_note=f"scope {HOSTILE}",
+                difference="Near Recalling facts: here framing; there recall",
+                sibling_id=clusters[1].id,
+            )
+        )
+    html = cora.get(f"/versions/{world.version_id}/clusters/c0").text
+    assert f"scope {HOSTILE}" in unescape(html) and f"scope {HOSTILE}" not in html
+    assert "here framing; there recall" in html
+    assert f'href="/versions/{world.version_id}/clusters/c1">Look at the nearest' in html

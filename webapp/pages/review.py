@@ -9,7 +9,7 @@ from taxonomy.priority import Lane, Waiting
 from taxonomy.prospects import LabelQuestion
 from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.proposals import Division
+from webapp.proposals import Division, Told
 from webapp.queries.examples import Examples
 from webapp.reviews import Review
 from webapp.steadiness import CardSolidity
@@ -106,7 +106,7 @@ class ClusterPage(Page):
     choices: Sequence[Choice]
     others: Sequence[Group]
     examples: Examples
-    names: Sequence[str]
+    told: Told
     division: Division
     solidity: CardSolidity | None
     comments: Sequence[EventLine]

@@ -16,7 +16,7 @@ from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
 from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
 from webapp.permissions import Action
-from webapp.proposals import Division, divide, names_for
+from webapp.proposals import Division, divide, tell
 from webapp.queries.examples import Examples, list_examples
 from webapp.reviews import Review, label_run_of
 from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
@@ -152,7 +152,7 @@ def show_cluster(
             choices=rank_choices(review, group),
             others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
             examples=_examples(session, review, group),
-            names=names_for(session, review, group),
+            told=tell(session, review, group),
             division=division,
             solidity=find_solidity(session, review, anchor),
             comments=list_numbered(session, group.comments),
