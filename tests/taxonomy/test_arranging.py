@@ -265,9 +265,10 @@ def test_the_command_says_what_it_would_send_and_arranges(
     engine = get_engine(sqlite_url)
     label_run = write_labels(engine, [(label, None) for label in LABELS], [9] * len(LABELS))
     run_clustering(engine, embed, label_run_id=label_run.id, preset=None)
-    for name, value in (("DATABASE_URL", sqlite_url), ("COLUMNS", "200")):
-        monkeypatch.setenv(f"MRALIGN_{name}" if name == "DATABASE_URL" else name, value)
-    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    for name, value in (
+        ("MRALIGN_DATABASE_URL", sqlite_url), ("COLUMNS", "200"), ("OPENAI_API_KEY", "k"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("gateway.embeddings.cached_encoder", lambda *_: embed)
     with FakeEndpoint(two_kinds) as endpoint:
         words = ["cluster", "propose", "--base-url", endpoint.base_url, "--model", "fake"]
@@ -275,5 +276,6 @@ def test_the_command_says_what_it_would_send_and_arranges(
         assert "nothing was sent" in said and "clusters" in said and endpoint.bodies == []
         said = CliRunner().invoke(app, words, catch_exceptions=False).output
         assert "remembering" in said and len(endpoint.bodies) == 1
-    said = CliRunner().invoke(app, ["cluster", "propose", "--offline"], catch_exceptions=False)
-    assert "0 of" in said.output and "remembering" not in said.output
+    words = ["cluster", "propose", "--offline"]
+    said = CliRunner().invoke(app, words, catch_exceptions=False).output
+    assert "0 of" in said and "remembering" not in said

@@ -97,7 +97,14 @@ def test_merging_stops_at_the_count_asked_for() -> None:
 
 def test_what_all_groups_share_does_not_put_most_of_them_together() -> None:
     """Two kinds of three groups each, whose vectors are mostly what they have in common."""
-    kinds = [[1, 0, 0], [1, 0.1, 0], [0.9, 0, 0.1], [0, 1, 0], [0.1, 1, 0], [0, 0.9, 0.1]]
+    kinds: list[list[float]] = [
+        [1, 0, 0],
+        [1, 0.1, 0],
+        [0.9, 0, 0.1],
+        [0, 1, 0],
+        [0.1, 1, 0],
+        [0, 0.9, 0.1],
+    ]
     vectors = unit(np.array([[*kind, 3.0] for kind in kinds], dtype=np.float32))
     found = group_groups(vectors, np.arange(6), np.ones(6), 2)
     assert sorted(np.bincount(found).tolist()) == [3, 3]
