@@ -1,8 +1,9 @@
 """Sentence vectors, by default from the packaged MiniLM, each computed once and then kept."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 
-from gateway.settings import find_embedding_model, forbid_hub
+from gateway.settings import Runtime, find_embedding_model, find_runtime, forbid_hub
 from store.engine import reading, transaction
 from store.errors import MralignError
 from store.tables import Embedding
+
+log = logging.getLogger("mralign.gateway")
 
 MODEL_NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
@@ -130,7 +133,8 @@ class Encoder:
     name = MODEL_NAME
     folder: Path | None = None
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, runtime: Runtime | None = None) -> None:
+        self.runtime = runtime or find_runtime()
         if model is not None and model != MODEL_NAME:
             self.folder = find_model(model)
             self.name = f"{Path(model).name[:NAME_LENGTH]}@{fingerprint(self.folder)[:16]}"
@@ -146,9 +150,9 @@ class Encoder:
     def _model(self) -> Any:
         forbid_hub()
         from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
+        from transformers.utils import logging as library
 
-        logging.disable_progress_bar()  # a bar of its own would break the run's progress line
+        library.disable_progress_bar()  # a bar of its own would break the run's progress line
         folder = self.folder or packaged_model()
         try:
             return SentenceTransformer(str(folder), local_files_only=True).eval()
@@ -169,7 +173,7 @@ class Encoder:
             return self._by_library(texts)
         done = 0
         for indices, pieces in self._batches(texts):
-            vectors[indices] = self._forward(pieces)
+            vectors[indices] = self._run(pieces)
             done += len(indices)
             if on_progress:
                 on_progress(done, len(texts))
@@ -194,16 +198,18 @@ class Encoder:
         for indices in batches_of_one_length([len(ids) for ids in tokens], BATCH_WORD_PIECES):
             yield indices, [tokens[index] for index in indices]
 
-    def _forward(self, pieces: list[list[int]]) -> Vectors:
-        import torch
+    @cached_property
+    def _run(self) -> Callable[[list[list[int]]], Vectors]:
+        """The model by torch, or by ONNX Runtime where that gives the same vectors."""
+        from gateway.onnx_forward import OnnxForward, Unfit, forward
 
-        ids = torch.tensor(pieces, device=self._model.device)
-        with torch.inference_mode():
-            features = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-            vectors = self._model(features)["sentence_embedding"]
-            vectors = torch.nn.functional.normalize(vectors, dim=1)
-        array: Vectors = vectors.float().cpu().numpy()
-        return array
+        if self.runtime != Runtime.TORCH:
+            try:
+                return OnnxForward(self._model)
+            except Unfit as error:
+                level = logging.WARNING if self.runtime == Runtime.ONNX else logging.DEBUG
+                log.log(level, "encoding by torch, not by ONNX Runtime: %s", error)
+        return partial(forward, self._model)
 
 
 def batches_of_one_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -14,6 +15,7 @@ from gateway.roles import (
     read_models_file,
     resolve_role,
 )
+from store.errors import InvalidInput
 
 
 def forbid_hub() -> None:
@@ -40,6 +42,26 @@ def find_config(given: Path | None = None) -> Path | None:
 def find_embedding_model() -> str | None:
     """The sentence-transformers model that MRALIGN_EMBEDDING_MODEL names, by folder or name."""
     return os.environ.get("MRALIGN_EMBEDDING_MODEL") or None
+
+
+class Runtime(StrEnum):
+    """What runs the embedding model; `auto` is ONNX Runtime where it is installed."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+def find_runtime() -> Runtime:
+    """What MRALIGN_ENCODER says shall run the embedding model, torch by default.
+
+    Raises:
+        InvalidInput: it says something else.
+    """
+    given = os.environ.get("MRALIGN_ENCODER") or Runtime.TORCH
+    if given not in set(Runtime):
+        raise InvalidInput(f"expected MRALIGN_ENCODER to be {', '.join(Runtime)}, got {given!r}")
+    return Runtime(given)
 
 
 def find_secret(variable: str) -> SecretStr | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mralign.cluster_naming import name
+from mralign.cluster_proposing import propose
 from mralign.cluster_stability import stability as stability_
 from mralign.database import open_database
 from mralign.ending import chosen_run
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 app.command("stability")(stability_)
 app.command("name")(name)
+app.command("propose")(propose)
 EmbeddingModel = Annotated[
     str | None,
     typer.Option(
@@ -96,7 +98,8 @@ def _show_proposal(run: Run) -> None:
         for category in run.parameters["proposal"]
     ]
     show_table(("proposed category", "macro-strategy", "labels such as"), rows)
-    say("make a draft of them: `mralign taxonomy draft NAME --proposed`")
+    say("make a draft of them: `mralign taxonomy draft NAME --proposed`; let a language model "
+        "arrange the clusters first: `mralign cluster propose`")  # fmt: skip
 
 
 @app.command()

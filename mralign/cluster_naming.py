@@ -58,7 +58,7 @@ def name(
     engine = open_database()
     number = chosen_run(engine, RunKind.CLUSTER, run).id
     given = Given(config, base_url, concurrency, price_in, price_out)
-    roles = _namer_role(offline, given, model)
+    roles = namer_role(offline, given, model)
     encoder = cached_encoder(engine, embedding_model)
     if roles is None:
         show_names(describe_run(engine, number, encoder))
@@ -72,9 +72,8 @@ def name(
     show_names(named)
 
 
-def _namer_role(
-    offline: bool, given: Given, model: str | None
-) -> "dict[Role, RoleSettings] | None":
+def namer_role(offline: bool, given: Given, model: str | None) -> "dict[Role, RoleSettings] | None":
+    """The namer's settings, or None for the offline way."""
     from gateway.roles import Role
 
     return chosen_roles(offline, given, {Role.NAMER: {"model": model}}, Role.NAMER)

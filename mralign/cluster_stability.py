@@ -20,7 +20,9 @@ def stability(
     drops: Annotated[int, typer.Option(min=0, help="How often to drop a tenth of labels.")] = 3,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Another embedding model, by folder or name; repeat it for more."),
+        typer.Option(
+            help="Another embedding model, by folder or name, or `letters`; repeat it for more."
+        ),
     ] = None,
     embedding_model: Annotated[
         str | None, typer.Option(help="The model of the run, where it is not the packaged one.")
@@ -30,10 +32,12 @@ def stability(
     """Cluster the labels of a run again and show which clusters come back.
 
     A cluster is solid where its labels are together again in 0.75 of the mean (Jaccard), doubtful
-    down to 0.5, and dissolves below. The report is kept with the run.
+    down to 0.5, and dissolves below. The report is kept with the run, and the cards of clusters
+    show it. `letters` stands for a model that sees what letters labels share and nothing else.
     """
     from gateway.embeddings import cached_encoder
     from taxonomy.checkup import check_stability
+    from taxonomy.representation import LettersAlone
 
     engine = open_database()
     chosen = chosen_run(engine, RunKind.CLUSTER, run)
@@ -46,7 +50,10 @@ def stability(
             cached_encoder(engine, embedding_model),
             seeds=seeds,
             drops=drops,
-            others=[cached_encoder(engine, name) for name in model or ()],
+            others=[
+                LettersAlone() if name == LettersAlone.name else cached_encoder(engine, name)
+                for name in model or ()
+            ],
             on_repetition=advance,
         )
     show_table(

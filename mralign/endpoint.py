@@ -215,14 +215,14 @@ def rehearsal(door: "Door", role: "RoleSettings") -> "Rehearsal":
     return Rehearsal(door, role.at_once, role.requests_per_minute, role.tokens_per_minute)
 
 
-def show_forecasts(traces: int, forecasts: "Mapping[str, Forecast]") -> None:
+def show_forecasts(items: int, forecasts: "Mapping[str, Forecast]", of: str = "traces") -> None:
     """What a run would send; its roles work side by side, so the slowest sets the time."""
     every = list(forecasts.values())
     show_table(
         ("role", "model", "requests", "kept", "prompt tokens", "reply tokens", "USD", "at most"),
         [(role, f.model, f.requests, f.kept, f.prompt_tokens, f.reply_tokens, f.cost_usd,
           f.most_usd) for role, f in forecasts.items()],
-        title=f"dry run over {traces:,} traces; nothing was sent",
+        title=f"dry run over {items:,} {of}; nothing was sent",
     )  # fmt: skip
     tokens = sum(f.prompt_tokens + f.reply_tokens for f in every)
     say(

@@ -8,11 +8,13 @@ from mralign.database import open_database
 from mralign.terminal import say, show_table
 from mralign.version_names import name_or_number
 from store.engine import reading, transaction
+from store.errors import NotFound
 from store.taxonomies import get_version
 from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.portions import Portion
 from taxonomy.priority import line_up
 from taxonomy.queue import Outlook
-from taxonomy.reclustering import compare_clusterings
+from taxonomy.reclustering import Comparison, compare_whole, take_portion
 from taxonomy.reclustering import recluster as change_clustering
 from taxonomy.shifts import Shift
 
@@ -78,24 +80,61 @@ def recluster(
     apply: Annotated[
         bool, typer.Option("--apply", help="Do it; without this the difference is shown only.")
     ] = False,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="Take only what this category has there, - for none; repeatable."),
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; it stays in the version's log.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Clusters, and labels.")] = 20,
 ) -> None:
     """Show what another clustering changes in a review; with --apply, go over to it.
 
-    Every decision stays: decisions name labels, not clusters. The way back is the earlier run.
+    Every decision stays: decisions name labels, not clusters. The way back is the earlier run, or
+    undo on the page of other clusterings.
     """
     engine = open_database()
     with reading(engine) as session:
         version = get_version(session, name_or_number(name))
-        shift = compare_clusterings(session, version.id, cluster_run)
-    _show_shift(shift, limit)
+        found = compare_whole(session, version.id, cluster_run)
+    _show_shift(found.shift, limit)
+    _show_portions(found)
+    portions = [_choose(found, key) for key in category or ()]
     if not apply:
         say(f"nothing is changed; add --apply to put {version.name} on cluster run {cluster_run}")
         return
     with transaction(engine) as session:
+        for portion in portions:
+            event = take_portion(
+                session, version.id, cluster_run, portion, person=None, reason=reason
+            )
+            say(f"{portion.category or 'no category'}: {len(portion.keys)} labels went over, "
+                f"revision {event.revision}")  # fmt: skip
+        if portions:
+            return
         event = change_clustering(session, version.id, cluster_run, person=None, reason=reason)
     say(f"{version.name} stands on cluster run {cluster_run} now, revision {event.revision}")
+
+
+def _choose(found: Comparison, key: str) -> Portion:
+    """What a category has there; the name - means none.
+
+    Raises:
+        NotFound: it has nothing to take.
+    """
+    portion = found.find(None if key == "-" else key)
+    if portion is None:
+        raise NotFound(f"expected a category that has labels to take, but {key[:100]!r} has none")
+    return portion
+
+
+def _show_portions(found: Comparison) -> None:
+    rows = [
+        (one.category or "none", len(one.keys), one.coming.labels, one.fresh.labels,
+         one.leaving.labels, one.instances, one.sureness)
+        for one in found.portions
+    ]  # fmt: skip
+    columns = ("category", "labels there", "come in", "new", "leave", "instances", "how sure")
+    show_table(columns, rows, title="By category")
 
 
 def _show_shift(shift: Shift, limit: int) -> None:

@@ -106,3 +106,16 @@ def set_instances(session: Session, run_id: int, counts: Mapping[int, int]) -> N
     )
     rows = [{"label": label, "count": count} for label, count in counts.items()]
     session.connection().execute(update, rows)
+
+
+def set_shares(session: Session, run_id: int, shares: Mapping[int, bytes]) -> None:
+    """Write how far labels of a run belong to its categories, by the number of the label."""
+    table = ClusterMembership.__table__  # type: ignore[attr-defined]
+    update = (
+        sa.update(table)
+        .where(table.c.run_id == run_id, table.c.open_label_id == sa.bindparam("label"))
+        .values(shares=sa.bindparam("packed"))
+    )
+    rows = [{"label": label, "packed": packed} for label, packed in shares.items()]
+    if rows:
+        session.connection().execute(update, rows)

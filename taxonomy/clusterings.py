@@ -1,7 +1,6 @@
 """A clustering as it is read from the store: groups, labels, and what a review starts from."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,10 @@ from store.states import RunStatus
 from store.tables import Cluster, ClusterMembership, OpenLabel, Run
 from store.taxonomies import list_clusters, list_phrases
 from taxonomy.assignment import NEAREST_LIMIT
+from taxonomy.layering import Clustering
 from taxonomy.starting import Starting, unpack_shares, unpack_vectors
 from taxonomy.state import Base, BaseGroup, BaseLabel
 from taxonomy.views import PlacedLabel
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """The labels of a version before any decision; `keys` has them by number."""
-
-    base: Base
-    placed: Mapping[str, PlacedLabel]
-    keys: Mapping[int, str]
-    finished: bool = True
-    starting: Starting | None = None
-    run_id: int | None = None
 
 
 def read_clustering(session: Session, cluster_run_id: int | None) -> Clustering:

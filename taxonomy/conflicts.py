@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taxonomy.decisions import REMARKS
+from taxonomy.layering import RECLUSTER
 from taxonomy.state import Event
 
 Touched = frozenset[tuple[str, str]]
@@ -37,9 +38,9 @@ def find_clash(
     kind, payload = _meant(Event(0, kind, payload, undoes), by_id)
     own, leans = touched(kind, payload), leaned_on(payload)
     for event in events[seen:]:
-        if event.kind == "recluster":  # what a group was called then is another group now
-            return event
         other_kind, other = _meant(event, by_id)
+        if other_kind == RECLUSTER and "labels" not in other:  # groups are other groups now
+            return event
         theirs = touched(other_kind, other)
         if theirs & (own | leans) or own & leaned_on(other):
             return event

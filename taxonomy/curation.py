@@ -4,7 +4,6 @@ Decisions are written down with the keys of the labels that they are about, so t
 another clustering. A version made from a parent goes on from the parent's decisions.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,6 @@ from store.errors import Conflict, InvalidInput, NotFound
 from store.reviews import append_event, get_event, lock_version
 from store.states import VersionStatus
 from store.tables import ReviewEvent, TaxonomyVersion
-from store.taxonomies import get_head
 from taxonomy.conflicts import find_clash
 from taxonomy.decisions import (
     AddCategory,
@@ -33,12 +31,13 @@ from taxonomy.decisions import (
     UnknownNameError,
     clean_optional,
 )
+from taxonomy.layering import RECLUSTER, find_run
 from taxonomy.payloads import Board, describe
-from taxonomy.prospects import LabelQuestion, Prospects
-from taxonomy.standing import Standing, follow, stand
-from taxonomy.state import Event
+from taxonomy.review_state import ReviewState, get_review_state
+from taxonomy.standing import Standing, stand
+from taxonomy.state import Event, active_events
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
+from taxonomy.views import CategoryView, Group, LabelView, Progress
 
 __all__ = [
     "AddCategory",
@@ -62,87 +61,6 @@ __all__ = [
     "get_review_state",
     "undo",
 ]
-
-
-@dataclass(frozen=True)
-class ReviewState:
-    """A version as its events in force leave it.
-
-    `undoable` are the decisions in force and `redoable` the undos in force, newest first.
-    `spread_revision` says which decisions the categories of all other labels follow; `prospects`
-    what comes next and what that is worth, None where the cluster run kept no guesses.
-    """
-
-    version_id: int
-    version_name: str
-    status: VersionStatus
-    revision: int
-    cluster_run_id: int | None
-    views: Views
-    undoable: tuple[Event, ...]
-    redoable: tuple[Event, ...]
-    spread_revision: int
-    prospects: Prospects | None
-
-    @property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups that hold labels, by falling count of instances."""
-        return self.views.by_size
-
-    @property
-    def categories(self) -> tuple[CategoryView, ...]:
-        """The categories in their order, with their instances."""
-        return self.views.categories
-
-    @property
-    def noise(self) -> tuple[LabelView, ...]:
-        """The labels that are in no group."""
-        return self.views.noise
-
-    @property
-    def progress(self) -> Progress:
-        """How much a person has decided."""
-        return self.views.progress
-
-    @property
-    def gains(self) -> Mapping[str, float] | None:
-        """What deciding each group is expected to put right, by anchor."""
-        return self.prospects.gains if self.prospects else None
-
-    @property
-    def doubtful(self) -> list[tuple[LabelView, LabelQuestion]]:
-        """Single labels to ask about, those of most expected gain first."""
-        asked = self.prospects.questions if self.prospects else ()
-        return [(self.views.labels[question.key], question) for question in asked]
-
-
-def get_review_state(session: Session, version_id: int, *, exact: bool = True) -> ReviewState:
-    """The state of a version.
-
-    Without `exact`, what follows from the newest decisions for other labels may be left for
-    later; it is worked out on another thread.
-
-    Raises:
-        NotFound: there is no such version.
-    """
-    version = get_head(session, version_id)
-    standing = stand(session, version)
-    shown = standing.show(exact=exact)
-    if shown.spread.revision != version.revision:
-        follow(session, version)
-    newest = standing.in_force[::-1]
-    return ReviewState(
-        version_id=version.id,
-        version_name=version.name,
-        status=version.status,
-        revision=version.revision,
-        cluster_run_id=version.cluster_run_id,
-        views=shown.views,
-        undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
-        redoable=tuple(event for event in newest if event.kind == "undo"),
-        spread_revision=shown.spread.revision,
-        prospects=shown.spread.prospects,
-    )
 
 
 def decide(
@@ -228,7 +146,15 @@ def undo(
     except DecisionError as error:
         raise InvalidInput(str(error)) from error
     _require_no_clash(version, standing, seen_revision, "undo", {}, target.id)
-    return _write(session, version, "undo", {}, person, reason, target.id)
+    event = _write(session, version, "undo", {}, person, reason, target.id)
+    _stand_back(version, (*standing.own, Event(event.id, event.kind, {}, target.id)))
+    return event
+
+
+def _stand_back(version: TaxonomyVersion, own: tuple[Event, ...]) -> None:
+    """Put the version on the clusters that its events in force lead to."""
+    if any(event.kind == RECLUSTER for event in own):
+        version.cluster_run_id = find_run(own, active_events(own), version.cluster_run_id)
 
 
 def _decides(event: Event) -> bool:

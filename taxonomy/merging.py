@@ -5,14 +5,14 @@ drawn at random, so the same inventory gives the same tree.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taxonomy.embedding import Vectors
 from taxonomy.graph import find_neighbours, weigh
-from taxonomy.spreading import EDGE_POWER, NEIGHBOURS, Inventory
+from taxonomy.spreading import EDGE_POWER, NEIGHBOURS
 
 CATEGORIES = 15
 MACRO_STRATEGIES = 4
@@ -21,6 +21,15 @@ TINY = 1e-9  # prevents 0 / 0 for rows without edges
 
 Numbers = NDArray[np.int64]
 Coordinates = NDArray[np.float64]
+
+
+class Folded(Protocol):
+    """Labels folded to rows. Shapes: `vectors` (rows, d), `row_of` (labels,)."""
+
+    @property
+    def vectors(self) -> Vectors: ...
+    @property
+    def row_of(self) -> Numbers: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class Tree:
 
 
 def propose_tree(
-    inventory: Inventory, groups: int = CATEGORIES, macros: int = MACRO_STRATEGIES
+    inventory: Folded, groups: int = CATEGORIES, macros: int = MACRO_STRATEGIES
 ) -> Tree:
     """Group the rows of an inventory, and the groups; each row counts as often as it has labels.
 
@@ -53,7 +62,7 @@ def propose_tree(
     numbers = _by_size(divide(coordinates, sizes, groups), sizes)
     centres = _centres(coordinates, sizes, numbers, int(numbers.max()) + 1)
     cohesion = np.einsum("ij,ij->i", coordinates, centres[numbers])
-    macro_of = group_groups(inventory.vectors, numbers, macros)
+    macro_of = group_groups(inventory.vectors, numbers, sizes, macros)
     return Tree(numbers, macro_of, np.clip(cohesion, -1.0, 1.0))
 
 
@@ -99,10 +108,12 @@ def divide(coordinates: Coordinates, sizes: Coordinates, groups: int) -> Numbers
     return numbers
 
 
-def group_groups(vectors: Vectors, numbers: Numbers, macros: int) -> Numbers:
+def group_groups(vectors: Vectors, numbers: Numbers, sizes: Coordinates, macros: int) -> Numbers:
     """Group the groups by Ward's method on the directions of their means, each counted once.
 
-    Shapes: (n, d), (n,) to (groups,). Identity: at most `macros` numbers, from 0 on.
+    What all groups share is taken away first, their mean by labels: else one macro-strategy takes
+    most of them, since all labels are of reasoning and few of them stand far out.
+    Shapes: (n, d), (n,), (n,) to (groups,). Identity: at most `macros` numbers, from 0 on.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
 
@@ -110,7 +121,8 @@ def group_groups(vectors: Vectors, numbers: Numbers, macros: int) -> Numbers:
     if count == 1:
         return np.zeros(1, dtype=np.int64)
     means = _centres(vectors.astype(np.float64), np.ones(len(vectors)), numbers, count)
-    cut = fcluster(linkage(means, "ward"), macros, criterion="maxclust")
+    shared = np.average(means, axis=0, weights=np.bincount(numbers, weights=sizes))
+    cut = fcluster(linkage(_unit(means - shared), "ward"), macros, criterion="maxclust")
     return np.unique(cut, return_inverse=True)[1].astype(np.int64)
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -161,10 +161,37 @@ def distinctive_phrases(members: Sequence[Label], rest: Sequence[Label]) -> list
 
     The weight of a phrase is p log(p / q), p and q its share here and elsewhere, one half added.
     """
-    here, there = _count_phrases(members), _count_phrases(rest)
-    inside, outside = sum(here.values()) + 1.0, sum(there.values()) + 1.0
+    return _rank_phrases(_count_phrases(members), _count_phrases(rest))
+
+
+def distinctive_by_cluster(labels: Sequence[Label], numbers: Numbers) -> list[list[str]]:
+    """The most distinctive phrases of each cluster against all labels outside of it.
+
+    Shapes: (n,). Masking: labels in no cluster count as outside of each.
+    """
+    counts: list[Counter[str]] = [Counter() for _ in range(int(numbers.max(initial=-1)) + 1)]
+    whole = Counter[str]()
+    for label, number in zip(labels, numbers.tolist(), strict=True):
+        phrases = _count_phrases([label])
+        whole.update(phrases)
+        if number >= 0:
+            counts[number].update(phrases)
+    total = sum(whole.values())
+    return [_rank_phrases(here, whole, total)[:DISTINCTIVE_WORDS] for here in counts]
+
+
+def _rank_phrases(
+    here: Mapping[str, int], there: Mapping[str, int], total: int | None = None
+) -> list[str]:
+    """Phrases by their weight here against there; with a total, `there` holds them all."""
+    own = 0 if total is None else 1
+    size = sum(here.values())
+    outside = (sum(there.values()) if total is None else total - size) + 1.0
+    inside = size + 1.0
     weights = {
-        phrase: n / inside * math.log(n / inside / ((there[phrase] + 0.5) / outside))
+        phrase: n
+        / inside
+        * math.log(n / inside / ((there.get(phrase, 0) - own * n + 0.5) / outside))
         for phrase, n in here.items()
         if " " in phrase and n > 1
     }

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from taxonomy.assignment import cluster_centres
 from taxonomy.clustering import Numbers
+from taxonomy.embedding import Vectors, unit
+from taxonomy.graph import find_neighbours, weigh
 from taxonomy.inventory import InventoryLabel
-from taxonomy.merging import CATEGORIES, Tree, propose_tree
-from taxonomy.naming import ClusterName, name_clusters
-from taxonomy.spreading import Inventory, Probabilities
+from taxonomy.merging import CATEGORIES, Folded, Tree, propose_tree
+from taxonomy.naming import ClusterName, name_groups
+from taxonomy.spreading import EDGE_POWER, NEIGHBOURS, Inventory, Probabilities, spread
 from taxonomy.state import CategoryText
 
 EXAMPLES = 3
@@ -26,22 +27,50 @@ def propose_categories(
     Shapes: shares (rows, categories + 1).
     Identity: the same labels and vectors give the same tree.
     """
-    tree = propose_tree(inventory, count_groups(len(inventory.vectors)))
-    numbers = tree.group_of[inventory.row_of]
-    names = _names(labels, inventory, numbers)
-    macros = _names(labels, inventory, tree.macro_of[numbers])
-    categories = tuple(
+    tree, categories = propose_rows(labels, inventory)
+    return categories, share_out(tree, len(categories))
+
+
+def propose_rows(
+    labels: Sequence[InventoryLabel], folded: Folded
+) -> tuple[Tree, tuple[CategoryText, ...]]:
+    """The tree, and the texts of its categories."""
+    tree = propose_tree(folded, count_groups(len(folded.vectors)))
+    numbers, vectors = tree.group_of[folded.row_of], folded.vectors[folded.row_of]
+    names = name_groups(labels, vectors, numbers)
+    macros = name_groups(labels, vectors, tree.macro_of[numbers])
+    return tree, tuple(
         CategoryText(
             key,
             name.name,
             macros[int(tree.macro_of[number])].name,
             name.definition,
             "",
-            tuple(_examples(labels, numbers, number)),
+            tuple(pick_examples(labels, numbers, number)),
         )
-        for number, (key, name) in enumerate(zip(_keys(names), names, strict=True))
+        for number, (key, name) in enumerate(zip(make_keys(names), names, strict=True))
     )
-    return categories, _shares(tree, len(names))
+
+
+def arrange_rows(vectors: Vectors, told: Numbers, count: int) -> Tree:
+    """A tree from the rows whose group is told: the others follow their neighbours on the graph.
+
+    Rows that no told one reaches go to the group whose mean is nearest. Of the macro-strategies it
+    says nothing. Shapes: (n, d), (n,) with −1 for who is not told.
+    Identity: told rows keep their group.
+    """
+    graph = weigh(find_neighbours(vectors, NEIGHBOURS), EDGE_POWER)
+    sources = np.zeros((len(vectors), count))
+    known = np.flatnonzero(told >= 0)
+    sources[known, told[known]] = 1.0
+    arrived = spread(graph, sources)
+    means = unit((vectors.T @ sources).T.astype(np.float32))
+    cosines = np.asarray(vectors @ means.T, dtype=np.float64)
+    reached = arrived.sum(axis=1) > 0
+    best = np.where(reached, arrived.argmax(axis=1), cosines.argmax(axis=1))
+    group_of = np.where(told >= 0, told, best).astype(np.int64)
+    cohesion = np.clip(cosines[np.arange(len(vectors)), group_of], -1.0, 1.0)
+    return Tree(group_of, np.zeros(count, dtype=np.int64), cohesion)
 
 
 def count_groups(rows: int) -> int:
@@ -49,20 +78,14 @@ def count_groups(rows: int) -> int:
     return min(CATEGORIES, max(1, round(math.sqrt(rows))))
 
 
-def _names(
-    labels: Sequence[InventoryLabel], inventory: Inventory, numbers: Numbers
-) -> list[ClusterName]:
-    vectors = inventory.vectors[inventory.row_of]
-    return name_clusters(labels, vectors, numbers, cluster_centres(vectors, numbers))
-
-
-def _examples(labels: Sequence[InventoryLabel], numbers: Numbers, number: int) -> Iterable[str]:
+def pick_examples(labels: Sequence[InventoryLabel], numbers: Numbers, number: int) -> Iterable[str]:
+    """The labels of most instances of a group."""
     members = [labels[place] for place in np.flatnonzero(numbers == number).tolist()]
     members.sort(key=lambda label: (-label.instances, label.key))
     return (label.text for label in members[:EXAMPLES])
 
 
-def _keys(names: Sequence[ClusterName]) -> list[str]:
+def make_keys(names: Sequence[ClusterName]) -> list[str]:
     """Keys of categories from their names, each once: letters, digits and underscores."""
     keys: list[str] = []
     for name in names:
@@ -73,7 +96,7 @@ def _keys(names: Sequence[ClusterName]) -> list[str]:
     return keys
 
 
-def _shares(tree: Tree, count: int) -> Probabilities:
+def share_out(tree: Tree, count: int) -> Probabilities:
     """A row's cohesion is its own group's share; the others share the rest evenly."""
     own = np.clip(tree.cohesion, 1.0 / count, 1.0)
     shares = np.zeros((len(own), count + 1))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taxonomy.embedding import Embed, Vectors, embed_texts, unit
-from taxonomy.folding import Moves
+from taxonomy.folding import Moves, fold_text
 
 LATER_MOVE = 0.3  # a label is mainly about its first move
 LEXICAL_WEIGHT = 0.5  # of the letters' cosine, against 1 of the encoder's
@@ -50,6 +50,17 @@ class Representation:
             counts = count_runs([" ".join(moves) for moves in labels[rows]])
             projected[rows] = counts.multiply(self.rarity[None]).tocsr() @ _signs()
         return unit(projected)
+
+
+class LettersAlone:
+    """An encoder by the letters that texts share and nothing else, to hold another one against."""
+
+    name = "letters"
+
+    def __call__(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors. Shapes: n texts to (n, 256)."""
+        moves = [(fold_text(text),) for text in texts]
+        return learn_representation(moves).letters(moves)
 
 
 def learn_representation(labels: Sequence[Moves]) -> Representation:

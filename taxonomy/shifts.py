@@ -34,11 +34,21 @@ class Counted:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A decision, and how many of the labels that it names are still there."""
+
+    event: Event
+    found: int
+    named: int
+
+
+@dataclass(frozen=True)
 class Shift:
     """What changes from one clustering to another under the same decisions.
 
-    `moved` are unreviewed labels whose category changes, by falling instances. A decision holds
-    while all labels that it names are there, and holds in part while some are.
+    `moved` are unreviewed labels whose category changes and `fresh` those that are new, both by
+    falling instances. A decision holds while all labels that it names are there, and holds in part
+    while some are; `losing` are the decisions that lose some or all of theirs.
     """
 
     added: Counted
@@ -50,29 +60,35 @@ class Shift:
     decisions_hold: int
     decisions_hold_in_part: int
     decisions_without_labels: int
+    fresh: tuple[LabelView, ...] = ()
+    losing: tuple[Loss, ...] = ()
 
 
 def compare_views(before: Views, after: Views, decisions: Sequence[Event]) -> Shift:
     """What changes from `before` to `after`, which the same decisions gave."""
     common = [label for key, label in after.labels.items() if key in before.labels]
+    fresh = [label for key, label in after.labels.items() if key not in before.labels]
     kept, groups = _compare_groups(before, after)
-    named = [_named(event, after.labels) for event in decisions if event.payload.get("labels")]
+    kept_labels = [_find(event, after) for event in decisions if event.payload.get("labels")]
+    losing = tuple(one for one in kept_labels if one.found < one.named)
     return Shift(
-        added=_count(label for key, label in after.labels.items() if key not in before.labels),
+        added=_count(fresh),
         gone=_count(label for key, label in before.labels.items() if key not in after.labels),
         kept_groups=kept,
         groups=groups,
         moved=_moved(before.labels, common),
         reviewed=_count(label for label in common if label.origin == "reviewed"),
-        decisions_hold=named.count(1.0),
-        decisions_hold_in_part=sum(0.0 < share < 1.0 for share in named),
-        decisions_without_labels=named.count(0.0),
+        decisions_hold=len(kept_labels) - len(losing),
+        decisions_hold_in_part=sum(one.found > 0 for one in losing),
+        decisions_without_labels=sum(one.found == 0 for one in losing),
+        fresh=tuple(sorted(fresh, key=lambda label: (-label.instances, label.key))),
+        losing=tuple(sorted(losing, key=lambda one: (one.found, -one.event.id))),
     )
 
 
-def _named(event: Event, labels: Mapping[str, LabelView]) -> float:
+def _find(event: Event, views: Views) -> Loss:
     keys = event.payload["labels"]
-    return sum(key in labels for key in keys) / len(keys)
+    return Loss(event, sum(key in views.labels for key in keys), len(keys))
 
 
 def _count(labels: Iterable[LabelView]) -> Counted:

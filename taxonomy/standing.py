@@ -24,7 +24,8 @@ from store.states import VersionStatus
 from store.tables import TaxonomyVersion
 from store.taxonomies import VersionHead, get_version, list_mappings
 from taxonomy.beliefs import Belief, believe
-from taxonomy.clusterings import Clustering, read_clustering
+from taxonomy.clusterings import read_clustering
+from taxonomy.layering import RECLUSTER, Clustering, Layer, lay, list_layers
 from taxonomy.prospects import Prospects, look_round
 from taxonomy.state import Event, State, active_events
 from taxonomy.timeline import Timeline
@@ -56,7 +57,8 @@ class Shown:
 class Standing:
     """A version at one revision; `in_force` are its own events that nobody took back.
 
-    `written` is what a frozen version's rows say of its labels, which stays whatever happens.
+    `written` is what a frozen version's rows say of its labels, which stays whatever happens;
+    `layers` are the labels that stand on another run's clusters.
     """
 
     revision: int
@@ -65,6 +67,7 @@ class Standing:
     own: tuple[Event, ...] = ()
     in_force: tuple[Event, ...] = ()
     written: ByKey | None = None
+    layers: tuple[Layer, ...] = ()
     _shown: Shown | None = None
     _earlier: Shown | None = field(default=None, repr=False)
 
@@ -116,6 +119,7 @@ class Standing:
             self.timeline.extended(events),
             own,
             in_force,
+            layers=self.layers,
             _earlier=self._shown or self._earlier,
         )
 
@@ -199,14 +203,28 @@ def _shorten(kept: OrderedDict[int, Any], length: int) -> None:
 
 
 def _take_forward(session: Session, version: AnyVersion) -> Standing:
-    known = _find(session, version) or _begin(session, version, version.cluster_run_id)
-    if known.revision == version.revision:
+    known = _find(session, version)
+    if known is None:
+        standing = stand_on(session, version, version.cluster_run_id)
+    elif known.revision == version.revision:
         return known
-    events = list_events_after(session, version.id, known.revision, version.revision)
-    standing = known.advanced([Event(*row) for row in events], version.revision)
+    else:
+        standing = _advance(session, version, known)
     if version.status in (VersionStatus.FROZEN, VersionStatus.SUPERSEDED):
         standing.written = _read_written(session, version)
     return standing
+
+
+def _advance(session: Session, version: AnyVersion, known: Standing) -> Standing:
+    """After the events that came since; from the beginning where those change the clustering."""
+    rows = list_events_after(session, version.id, known.revision, version.revision)
+    events = [Event(*row) for row in rows]
+    standing = known.advanced(events, version.revision)
+    if not any(event.kind in (RECLUSTER, "undo") for event in events):
+        return standing
+    if list_layers(standing.timeline.in_force, version.cluster_run_id) == known.layers:
+        return standing
+    return stand_on(session, version, version.cluster_run_id)
 
 
 def _read_written(session: Session, version: AnyVersion) -> ByKey:
@@ -216,16 +234,20 @@ def _read_written(session: Session, version: AnyVersion) -> ByKey:
     }
 
 
-def stand_on(session: Session, version: AnyVersion, cluster_run_id: int) -> Standing:
+def stand_on(session: Session, version: AnyVersion, cluster_run_id: int | None) -> Standing:
     """Where a version would stand on another clustering, under the same events."""
-    events = list_events_after(session, version.id, 0, version.revision)
-    begun = _begin(session, version, cluster_run_id)
-    return begun.advanced([Event(*row) for row in events], version.revision)
+    own = [Event(*row) for row in list_events_after(session, version.id, 0, version.revision)]
+    inherited = _inherit(session, version)
+    layers = list_layers(active_events([*inherited, *own]), cluster_run_id)
+    clustering = _clustering(session, cluster_run_id)
+    for layer in layers:
+        clustering = lay(clustering, _clustering(session, layer.run_id), layer.labels)
+    timeline = Timeline.begin(clustering.base).extended(inherited)
+    return Standing(0, clustering, timeline, layers=layers).advanced(own, version.revision)
 
 
-def _begin(session: Session, version: AnyVersion, run_id: int | None) -> Standing:
-    """Before any event of its own: what the parents, which are frozen, decided."""
-    clustering = _clustering(session, run_id)
+def _inherit(session: Session, version: AnyVersion) -> list[Event]:
+    """What the parents, which are frozen, decided."""
     inherited: list[Event] = []
     parent_id = version.parent_id
     while parent_id is not None:
@@ -233,4 +255,4 @@ def _begin(session: Session, version: AnyVersion, run_id: int | None) -> Standin
         events = list_events_after(session, parent.id, 0, parent.revision)
         inherited[:0] = [Event(*row) for row in events]
         parent_id = parent.parent_id
-    return Standing(0, clustering, Timeline.begin(clustering.base).extended(inherited))
+    return inherited

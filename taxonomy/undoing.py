@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from taxonomy.decisions import DecisionError
+from taxonomy.layering import RECLUSTER
 from taxonomy.state import Event
 
-# The other kinds tell of the version's life; nobody undoes them.
+# The other kinds tell of the version's life; of those one may undo another clustering, by name.
 UNDOABLE_KINDS = frozenset(
     {
         "rename",
@@ -30,7 +31,7 @@ def require_undoable(target: Event, in_force: Sequence[Event]) -> None:
     Raises:
         DecisionError: the message says which.
     """
-    if target.kind not in UNDOABLE_KINDS and target.kind != "undo":
+    if target.kind not in UNDOABLE_KINDS | {RECLUSTER, "undo"}:
         raise DecisionError(f"expected a decision to undo, got the event {target.kind!r}")
     if target.id not in {event.id for event in in_force}:
         raise DecisionError(f"expected a decision in force, but event {target.id} is undone")

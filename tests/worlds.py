@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from store.engine import get_engine, transaction
+from store.runs import get_run
 from store.states import Polarity, Role, RunKind, ThinkingMode, VersionStatus
 from store.tables import (
     AnnotatedStep,
@@ -222,3 +223,32 @@ def _add_training(session: Session, version: TaxonomyVersion) -> Run:
         )
     )
     return run
+
+
+def add_later_clustering(engine: sa.Engine, world: World) -> int:
+    """A newer cluster run: one cluster split, two merged, one gone, and new labels; its number."""
+    with transaction(engine) as session:
+        run = builders.add_run(
+            session,
+            RunKind.CLUSTER,
+            seed=0,
+            message=f"later {HOSTILE}",
+            parameters={
+                "label_run": get_run(session, world.cluster_run_id).parameters["label_run"]
+            },
+        )
+        labels = {label.text: label for label in session.exec(select(OpenLabel))}
+        new = ("setting the scene", f"new {HOSTILE}")
+        labels |= {text: builders.add_label(session, run, text, ()) for text in new}
+        places = [
+            ("Framing", "framing", ("problem framing", "restating the task", new[0])),
+            ("Scoping", "decomposition", ("scoping", "splitting into parts", "sub-goal setting")),
+            ("Looking again", "backtracking",
+             ("double-checking", "sanity check", "changing course", "reconsidering")),
+            (HOSTILE, "analogy", (new[1], *HOSTILE_TEXTS[:2])),
+            ("Recalling facts", "retrieval", CLUSTERS[1][2]),
+        ]  # fmt: skip
+        for number, (name, category, texts) in enumerate(places):
+            members = [Member(labels[text], 30 - 2 * number, number, 2.0) for text in texts]
+            builders.add_cluster(session, run, number, name, members, proposed_category=category)
+        return run.id

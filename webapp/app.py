@@ -5,6 +5,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
+from webapp.comparisons import Comparisons
 from webapp.dependencies import Access
 from webapp.failures import add_failures
 from webapp.forwarding import Forwarding
@@ -30,6 +31,7 @@ from webapp.routes import (
     passwords,
     people,
     queue,
+    reclusterings,
     runs,
     sign_in,
     studies,
@@ -56,6 +58,7 @@ SCREENS = (
     board,
     disagreements,
     whatif,
+    reclusterings,
     vocabulary,
     exports,
     keys,
@@ -85,6 +88,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.source_figures = SourceFigures(engine)
     app.state.tallies = Tallies()
     app.state.grounds = Grounds()
+    app.state.comparisons = Comparisons()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -197,7 +197,10 @@ def _remark(what: str, payload: Payload) -> str:
 
 
 def _recluster(payload: Payload) -> str:
-    return f"went over to the clusters of run {payload['to']}"
+    if "labels" not in payload:
+        return f"went over to the clusters of run {payload['to']}"
+    category = (payload["category"] or "no category").replace("_", " ")
+    return f"took {category} from the clusters of run {payload['to']}, {_labels(payload)}"
 
 
 def _retire(payload: Payload) -> str:

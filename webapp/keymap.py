@@ -53,6 +53,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("pass", "n", "leave it, and look at the next one"),
     ),
     "Label segments": (Binding("later", "n", "leave the trace for later, and go to the next one"),),
+    "Other clusterings": (
+        Binding("go-over", "y", "go over to the other clusters whole"),
+        Binding("back-over", "x", "take back the last time that labels went over"),
+    ),
     "Vocabulary": (
         Binding("reason", "r", "give a reason, to submit, approve or freeze"),
         Binding("rows", "y", "approve all clean rows"),
@@ -77,6 +81,7 @@ FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
         ("+ and -", "surer and less sure of the last label"),
         ("Enter", "keep the labels, and go to the next segment; after the last, finish the trace"),
     ),
+    "Other clusterings": (("1 to 9", "take what a category has there"),),
     "Disagreements": (("1 to 9", "choose"), ("0", "choose no category"), ("Enter", "decide")),
 }
 GO = (
@@ -86,6 +91,7 @@ GO = (
     ("c", "the clusters"),
     ("m", "the map"),
     ("d", "the disagreements"),
+    ("n", "other clusterings of the labels"),
     ("v", "the vocabulary"),
     ("t", "the traces"),
     ("p", "the transitions"),

@@ -19,6 +19,7 @@ class Action(StrEnum):
     SUBMIT = "submit a version"
     APPROVE = "approve a version"
     FREEZE = "freeze a version"
+    RECLUSTER = "put a version on other clusters"
     SETTLE = "settle what reviewers differ on"
     SET_RULES = "set how a version is reviewed"
     RUN_STUDIES = "set up, adjudicate and export studies"
@@ -42,6 +43,7 @@ _RESEARCHER = _ANNOTATOR | {Action.EDIT_CATEGORIES, Action.DRAFT, Action.SUBMIT}
 _CURATOR = _RESEARCHER | {
     Action.APPROVE,
     Action.FREEZE,
+    Action.RECLUSTER,
     Action.SETTLE,
     Action.SET_RULES,
     Action.RUN_STUDIES,

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from store.tables import Cluster, ClusterDescription
 from taxonomy.curation import Group, LabelView
+from taxonomy.layering import read_anchor
 from webapp.queries.vectors import list_points
 from webapp.reviews import Review
 
@@ -22,24 +24,42 @@ def frequent_names(review: Review, labels: Sequence[LabelView]) -> list[str]:
     return list(dict.fromkeys(free))
 
 
-def names_for(session: Session, review: Review, group: Group) -> list[str]:
-    """Names that the cluster could have instead: those that the clustering proposed come first."""
+@dataclass(frozen=True)
+class Told:
+    """What the clustering says of a cluster beside its name: `sibling` is the nearest other one.
+
+    `names` it could have instead; those that the clustering proposed come first.
+    """
+
+    names: Sequence[str]
+    scope_note: str = ""
+    difference: str = ""
+    sibling: Group | None = None
+
+
+def tell(session: Session, review: Review, group: Group) -> Told:
+    """What is said of a cluster; of one that a decision made, names from its labels alone."""
+    number, run_id = read_anchor(group.anchor)
+    near = aliased(Cluster)
     query = (
-        sa.select(col(ClusterDescription.proposals))
+        sa.select(
+            col(ClusterDescription.proposals),
+            col(ClusterDescription.scope_note),
+            col(ClusterDescription.difference),
+            col(near.number),
+        )
         .join(Cluster, col(Cluster.id) == col(ClusterDescription.cluster_id))
-        .where(col(Cluster.run_id) == review.cluster_run_id)
-        .where(col(Cluster.number) == _number(group.anchor))
+        .outerjoin(near, col(near.id) == col(ClusterDescription.sibling_id))
+        .where(col(Cluster.run_id) == (run_id or review.cluster_run_id))
+        .where(col(Cluster.number) == number)
     )
-    proposed = session.execute(query).scalar_one_or_none() or []
+    row = session.execute(query).one_or_none()
+    proposed, scope_note, difference, sibling = row or ([], "", "", None)
     taken = {other.name.casefold() for other in review.groups}
     free = [name for name in proposed if name.casefold() not in taken]
-    return list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
-
-
-def _number(anchor: str) -> int:
-    """The number of the clustering's own cluster; none has -1."""
-    digits = anchor.removeprefix("c")
-    return int(digits) if anchor.startswith("c") and digits.isdigit() else -1
+    names = list(dict.fromkeys([*free, *frequent_names(review, group.labels)]))[:NAMES]
+    anchor = f"c{sibling}" if run_id is None else f"c{sibling}.{run_id}"
+    return Told(names, scope_note, difference, review.by_anchor.get(anchor))
 
 
 @dataclass(frozen=True)
@@ -56,9 +76,8 @@ def divide(session: Session, review: Review, group: Group) -> Division:
 
     if review.cluster_run_id is None or len(group.labels) < 2:
         return Division()
-    points = list_points(
-        session, review.cluster_run_id, [label.open_label_id for label in group.labels]
-    )
+    runs = [review.cluster_run_id, *review.state.layer_run_ids]
+    points = list_points(session, runs, [label.open_label_id for label in group.labels])
     inside = halve(points).tolist()
     chosen = [label for label, apart in zip(group.labels, inside, strict=True) if apart]
     name = next(iter(frequent_names(review, chosen)), "")

@@ -169,7 +169,9 @@ def read_review(session: Session, version_id: int) -> Review:
     if before is not None and before.overlap == overlap and _same(before.state, state):
         return before
     same_run = before is not None and before.cluster_run_id == state.cluster_run_id
-    run_id = before.label_run_id if before and same_run else _label_run(session, state)
+    run_id = (
+        before.label_run_id if before and same_run else label_run_of(session, state.cluster_run_id)
+    )
     undoable = frozenset(event.id for event in state.undoable)
     redoable = frozenset(event.id for event in state.redoable)
     review = Review(state, run_id, state.groups, undoable, redoable, overlap)
@@ -197,9 +199,9 @@ def _place(state: ReviewState) -> tuple[object, ...]:
     )
 
 
-def _label_run(session: Session, state: ReviewState) -> int | None:
+def label_run_of(session: Session, cluster_run_id: int | None) -> int | None:
     """The run whose labels were clustered."""
-    query = sa.select(col(Run.parameters)).where(col(Run.id) == state.cluster_run_id)
+    query = sa.select(col(Run.parameters)).where(col(Run.id) == cluster_run_id)
     row = session.execute(query).first()
     return None if row is None else row[0].get("label_run")
 

@@ -27,6 +27,9 @@ IMPURE = {
     "taxonomy": {
         "run",
         "curation",
+        "review_state",
+        "drafting",
+        "arranging_run",
         "versions",
         "standing",
         "clusterings",
@@ -63,7 +66,8 @@ IMPURE = {
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
-    "gateway/embeddings", "alignment/batches", "alignment/generation", "alignment/logprobs",
+    "gateway/embeddings", "gateway/onnx_forward",
+    "alignment/batches", "alignment/generation", "alignment/logprobs",
     "alignment/losses", "alignment/policy", "alignment/reference", "alignment/tiny",
     "alignment/trainer", "alignment/training", "alignment/processes", "alignment/checkpoints",
     "alignment/outcomes", "alignment/preflight",

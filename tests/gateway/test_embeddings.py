@@ -24,7 +24,9 @@ from gateway.embeddings import (
     packaged_model,
     text_hash,
 )
+from gateway.settings import Runtime
 from store.engine import get_engine
+from store.errors import InvalidInput
 
 TEXTS = ["Wait, that is wrong.", "Let me recall the date.", "So the answer is 4.", ""]
 
@@ -149,3 +151,36 @@ def test_a_model_that_is_not_here_is_refused(tmp_path: Path) -> None:
         Encoder("nobody/no-such-model")
     with pytest.raises(ModelUnavailable, match="found none"):
         Encoder(str(tmp_path))
+
+
+@pytest.mark.models
+def test_onnx_runtime_gives_the_same_vectors() -> None:
+    """Of any length and company, within a ten-thousandth."""
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    texts = [*TEXTS, "a", "many words " * 300]
+    other = Encoder(runtime=Runtime.ONNX)(texts)
+    assert float(np.einsum("ij,ij->i", other, Encoder()(texts)).min()) > 1 - 1e-4
+
+
+@pytest.mark.models
+def test_other_vectors_are_refused_and_torch_takes_over(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a word in the log where ONNX Runtime was asked for by name."""
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    monkeypatch.setattr("gateway.onnx_forward.TOLERANCE", -1.0)
+    asked = Encoder(runtime=Runtime.ONNX)
+    np.testing.assert_array_equal(asked(TEXTS), encoder(TEXTS))
+    assert "its vectors differ" in caplog.text
+
+
+def test_the_runtime_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch by default; a word that means nothing is refused."""
+    assert Encoder().runtime == Runtime.TORCH
+    monkeypatch.setenv("MRALIGN_ENCODER", "auto")
+    assert Encoder().runtime == Runtime.AUTO
+    monkeypatch.setenv("MRALIGN_ENCODER", "fast")
+    with pytest.raises(InvalidInput, match="auto, onnx, torch"):
+        Encoder()

@@ -13,6 +13,7 @@ from store.reviews import list_events
 from store.tables import Run
 from store.taxonomies import get_version
 from taxonomy.queue import Outlook
+from taxonomy.reclustering import compare_whole
 from taxonomy.run import read_inventory
 from tests.taxonomy.test_discovery import embed
 
@@ -85,6 +86,20 @@ def test_another_clustering_is_shown_and_only_then_applied(engine_of_env: sa.Eng
         event = list_events(session, get_version(session, "v1").id)[-1]
     assert (event.kind, event.payload["to"], event.reason) == ("recluster", other.id, "new labels")
     assert "99" in str(refused("taxonomy", "recluster", "v1", "--cluster-run", "99"))
+
+
+def test_a_category_of_another_clustering_is_taken_alone(engine_of_env: sa.Engine) -> None:
+    """One event for each; one that has nothing to take is refused before anything is written."""
+    words = ("taxonomy", "recluster", "v1", "--cluster-run")
+    number = str(cluster(engine_of_env, [*LABELS, "recall zeal"]).id)
+    with reading(engine_of_env) as session:
+        found = compare_whole(session, get_version(session, "v1").id, int(number)).portions
+    first = found[0].category or "-"
+    assert "analogy" in str(refused(*words, number, "--category", "analogy", "--apply"))
+    said = mralign(*words, number, "--category", first, "--apply")
+    assert f"{len(found[0].keys)} labels went over, revision 2" in said
+    with reading(engine_of_env) as session:
+        assert get_version(session, "v1").cluster_run_id != int(number)
 
 
 def test_adding_nothing_new_and_asking_for_two_guides_are_refused(

@@ -20,6 +20,7 @@ from store.tables import ClusterDescription
 from store.taxonomies import list_clusters
 from taxonomy.checkup import check_stability
 from taxonomy.naming_run import Namer, describe_run
+from taxonomy.representation import LettersAlone
 from taxonomy.run import run_clustering
 from taxonomy.versions import create_draft
 from tests.builders import add_label, add_question, add_run, add_trace
@@ -148,3 +149,11 @@ def test_an_endpoint_that_says_nothing_leaves_offline_names(
     named = name_with(engine, run_id, [EMPTY] * 20)
     assert [each.description.name for each in named] == before
     assert all(not each.by_model and "empty" in str(each.problem) for each in named)
+
+
+def test_letters_alone_stand_for_another_model(engine: sa.Engine, run_id: int) -> None:
+    """So that the third kind of repetition needs no download; texts of one spelling are one."""
+    found = check_stability(engine, run_id, Words(), seeds=0, drops=0, others=[LettersAlone()])
+    assert set(found.agreements) == {"embedding model"}
+    one, other, far = LettersAlone()(["Recall a fact", "recall  a FACT", "plan steps"])
+    assert one @ other > 0.999 > 0.5 > one @ far

@@ -91,4 +91,21 @@ def test_coordinates_by_the_iterative_solver_are_those_of_the_dense_one() -> Non
 def test_merging_stops_at_the_count_asked_for() -> None:
     inventory, group = world(6)
     for macros in (1, 2, 5, 6, 9):
-        assert len(set(group_groups(inventory.vectors, group, macros).tolist())) == min(macros, 6)
+        found = group_groups(inventory.vectors, group, np.ones(len(group)), macros)
+        assert len(set(found.tolist())) == min(macros, 6)
+
+
+def test_what_all_groups_share_does_not_put_most_of_them_together() -> None:
+    """Two kinds of three groups each, whose vectors are mostly what they have in common."""
+    kinds: list[list[float]] = [
+        [1, 0, 0],
+        [1, 0.1, 0],
+        [0.9, 0, 0.1],
+        [0, 1, 0],
+        [0.1, 1, 0],
+        [0, 0.9, 0.1],
+    ]
+    vectors = unit(np.array([[*kind, 3.0] for kind in kinds], dtype=np.float32))
+    found = group_groups(vectors, np.arange(6), np.ones(6), 2)
+    assert sorted(np.bincount(found).tolist()) == [3, 3]
+    assert len(set(found[:3].tolist())) == 1

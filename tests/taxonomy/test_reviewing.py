@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,17 @@ from taxonomy import standing
 from taxonomy.addition import add_labels
 from taxonomy.curation import ReviewState, decide, get_review_state, undo
 from taxonomy.decisions import Assign, Decision, MarkNoise
-from taxonomy.reclustering import compare_clusterings, recluster
+from taxonomy.portions import Portion
+from taxonomy.reclustering import (
+    Comparison,
+    compare_clusterings,
+    compare_whole,
+    list_candidates,
+    recluster,
+    take_portion,
+)
 from taxonomy.run import read_inventory, run_clustering
+from taxonomy.shifts import Counted
 from taxonomy.versions import approve, create_draft, freeze, get_content, submit
 from tests.taxonomy.test_discovery import embed
 
@@ -327,3 +336,112 @@ def test_a_perfect_reviewer_at_the_queue_gets_far_with_few_answers(sqlite_url: s
     found = taxonomy_review.measure(state, gold)
     assert found["accuracy"] >= 0.88 and found["weighted"] >= 0.95
     assert sum(label.origin == "reviewed" for label in state.views.labels.values()) <= 40
+
+
+def go_over(site: Site) -> Run:
+    """A later clustering with new labels, after a few decisions."""
+    site.put("analogy", *(f"recall {thing}" for thing in THINGS[:6]))
+    more = write_labels_again(site, [*LABELS, "recall zeal", "guess wildly"])
+    return cluster(site.engine, more)
+
+
+def portions(site: Site, run: Run) -> Comparison:
+    with reading(site.engine) as session:
+        return compare_whole(session, site.version_id, run.id)
+
+
+def take(site: Site, run: Run, category: str | None) -> int:
+    """Take what a category has in a run; the event."""
+    found = portions(site, run).find(category)
+    assert found is not None
+    with transaction(site.engine) as session:
+        return take_portion(session, site.version_id, run.id, found, person=None).id
+
+
+def test_a_category_is_taken_alone_and_back(engine: sa.Engine) -> None:
+    """Its labels go over, all others stay; undo gives what was there, also to who reads anew."""
+    site = build(engine)
+    other = go_over(site)
+    before = site.state()
+    event = take(site, other, "analogy")
+    after = site.state()
+    assert after.cluster_run_id == site.cluster_run.id and after.layer_run_ids == (other.id,)
+    came = after.views.labels.keys() - before.views.labels.keys()
+    assert came == {"recall zeal"}
+    assert after.views.labels["recall thinga"].origin == "reviewed"
+    state = after.views.state
+    over = {
+        key for key, anchor in state.anchors.items() if anchor and anchor.endswith(f".{other.id}")
+    }
+    assert {f"recall {thing}" for thing in THINGS} <= over
+    assert "verify thinga" not in over
+    standing._kept.clear()
+    standing._clusterings.clear()
+    assert shown(site.state()) == shown(after)
+    back = site.undo(event)
+    assert shown(site.state()) == shown(before)
+    site.undo(back)
+    assert shown(site.state()) == shown(after)
+
+
+def test_all_categories_taken_one_by_one_are_the_whole(site: Site) -> None:
+    """Nothing is left to take, decisions hold, and every label is where the whole would have it."""
+    other = go_over(site)
+    with transaction(site.engine) as session:
+        event = recluster(session, site.version_id, other.id, person=None).id
+    whole = site.state()
+    site.undo(event)
+    assert site.state().cluster_run_id == site.cluster_run.id
+    for _ in range(20):
+        left = [one for one in portions(site, other).portions if one.keys]
+        if not left:
+            break
+        take(site, other, left[0].category)
+    assert portions(site, other).portions == ()
+    mixed = site.state()
+    assert shown(mixed) == shown(whole)
+    with pytest.raises(InvalidInput, match="none is left"), transaction(site.engine) as session:
+        nothing = replace(left[0] if left else empty_portion(), keys=frozenset())
+        take_portion(session, site.version_id, other.id, nothing, person=None)
+
+
+def empty_portion() -> Portion:
+    return Portion("analogy", frozenset(), Counted(0, 0), Counted(0, 0), Counted(0, 0), None, "")
+
+
+def test_a_freeze_and_a_child_keep_what_was_taken(site: Site) -> None:
+    """A frozen version holds the labels that came; a draft from it goes on with them."""
+    other = go_over(site)
+    take(site, other, "analogy")
+    with transaction(site.engine) as session:
+        for step in (submit, approve, freeze):
+            version = step(session, site.version_id, person=None, reason="done")
+        child = create_draft(session, "v2", parent=version.id)
+        assert "recall zeal" in {label.key for label in get_content(session, version).labels}
+    with reading(site.engine) as session:
+        state = get_review_state(session, child.id)
+    assert state.views.labels["recall zeal"].category == "analogy"
+
+
+def test_two_clusterings_at_once_and_a_late_look_are_refused(site: Site) -> None:
+    """Whoever looked before somebody else went over looks again."""
+    other = go_over(site)
+    third = cluster(site.engine, other_labels(site, other))
+    seen = site.state().revision
+    found = portions(site, other).portions[0]
+    take(site, other, "analogy")
+    with pytest.raises(Conflict, match="other clusters"), transaction(site.engine) as session:
+        take_portion(session, site.version_id, other.id, found, person=None, seen_revision=seen)
+    with pytest.raises(InvalidInput, match="category by category"):
+        take(site, third, portions(site, third).portions[0].category)
+    with reading(site.engine) as session:
+        listed = list_candidates(session, site.version_id)
+    assert [(one.run.id, one.standing > 0) for one in listed] == [
+        (third.id, False), (other.id, True),
+    ]  # fmt: skip
+
+
+def other_labels(site: Site, run: Run) -> Run:
+    """The label run of a cluster run."""
+    with reading(site.engine) as session:
+        return get_run(session, run.parameters["label_run"])

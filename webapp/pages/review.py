@@ -9,9 +9,10 @@ from taxonomy.priority import Lane, Waiting
 from taxonomy.prospects import LabelQuestion
 from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.proposals import Division
+from webapp.proposals import Division, Told
 from webapp.queries.examples import Examples
 from webapp.reviews import Review
+from webapp.steadiness import CardSolidity
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class ClusterPage(Page):
     choices: Sequence[Choice]
     others: Sequence[Group]
     examples: Examples
-    names: Sequence[str]
+    told: Told
     division: Division
+    solidity: CardSolidity | None
     comments: Sequence[EventLine]
     recent: Sequence[EventLine]
     earlier: Group | None

@@ -16,7 +16,7 @@ AT_ONCE = 500
 
 
 def list_points(
-    session: Session, cluster_run_id: int, open_label_ids: Sequence[int]
+    session: Session, cluster_run_ids: Sequence[int], open_label_ids: Sequence[int]
 ) -> "NDArray[np.floating]":
     """Where labels lie: their vectors where all of them are kept, else their places on the map.
 
@@ -29,7 +29,7 @@ def list_points(
 
     rows: dict[int, tuple[str, str, str | None, float, float]] = {}
     for start in range(0, len(open_label_ids), AT_ONCE):
-        rows |= _rows(session, cluster_run_id, open_label_ids[start : start + AT_ONCE])
+        rows |= _rows(session, cluster_run_ids, open_label_ids[start : start + AT_ONCE])
     hashes = [
         text_hash(label_text(InventoryLabel(number, key, text, definition, 1)))
         for number, (key, text, definition, _, _) in rows.items()
@@ -44,7 +44,7 @@ def list_points(
 
 
 def _rows(
-    session: Session, run_id: int, ids: Sequence[int]
+    session: Session, run_ids: Sequence[int], ids: Sequence[int]
 ) -> dict[int, tuple[str, str, str | None, float, float]]:
     query = (
         sa.select(
@@ -56,7 +56,7 @@ def _rows(
             col(ClusterMembership.y),
         )
         .join(ClusterMembership, col(ClusterMembership.open_label_id) == col(OpenLabel.id))
-        .where(col(ClusterMembership.run_id) == run_id, col(OpenLabel.id).in_(ids))
+        .where(col(ClusterMembership.run_id).in_(run_ids), col(OpenLabel.id).in_(ids))
     )
     return {row[0]: row[1:] for row in session.execute(query).tuples()}
 

@@ -10,15 +10,17 @@ from starlette.responses import JSONResponse, Response
 
 from store.engine import reading
 from taxonomy.curation import Group
+from taxonomy.layering import read_anchor
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
 from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
 from webapp.permissions import Action
-from webapp.proposals import Division, divide, names_for
+from webapp.proposals import Division, divide, tell
 from webapp.queries.examples import Examples, list_examples
-from webapp.reviews import Review
+from webapp.reviews import Review, label_run_of
 from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
+from webapp.steadiness import find_solidity
 
 router = APIRouter(prefix="/versions/{version_id}")
 PAGE_ROWS = 50
@@ -150,8 +152,9 @@ def show_cluster(
             choices=rank_choices(review, group),
             others=sorted(_others(review, group), key=lambda other: other.name.casefold()),
             examples=_examples(session, review, group),
-            names=names_for(session, review, group),
+            told=tell(session, review, group),
             division=division,
+            solidity=find_solidity(session, review, anchor),
             comments=list_numbered(session, group.comments),
             recent=list_lines(session, version_id, limit=RECENT, blind_to=visit.blind_to(review)),
             earlier=_neighbour(review.groups, group, -1),
@@ -170,6 +173,9 @@ def _examples(session: Session, review: Review, group: Group) -> Examples:
     if review.cluster_run_id is None or review.label_run_id is None:
         return Examples([], [])
     ids = [label.open_label_id for label in group.labels]
+    _, layer = read_anchor(group.anchor)
+    if layer is not None and (label_run := label_run_of(session, layer)) is not None:
+        return list_examples(session, layer, label_run, ids)
     return list_examples(session, review.cluster_run_id, review.label_run_id, ids)
 
 

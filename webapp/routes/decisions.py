@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.audit import Actor
 from store.engine import reading
-from store.errors import InvalidInput, NotFound
+from store.errors import InvalidInput, NotFound, NotPermitted
 from store.reviews import get_event
 from store.verdicts import get_rules, list_acts
 from taxonomy.curation import (
@@ -23,6 +23,7 @@ from taxonomy.curation import (
     undo,
 )
 from taxonomy.judging import judge, withdraw
+from taxonomy.layering import RECLUSTER
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
@@ -141,6 +142,8 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
         chosen, number = act, event_id
         if act is None and event_id is None and reviews_blind(visit, session, version_id):
             chosen, number = _newest_own(visit, session, version_id, person)
+        if number is not None:
+            _require_may_undo(visit, session, version_id, number)
         if chosen is not None:
             withdraw(session, version_id, chosen, person=person)
             return -chosen
@@ -148,6 +151,19 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
         return event.revision
 
     return _where(visit, version_id, once(visit, deed))
+
+
+def _require_may_undo(visit: Visit, session: Session, version_id: int, number: int) -> None:
+    """Other clusters are for those to take back who may put a version on them.
+
+    Raises:
+        NotPermitted: the visitor may not.
+    """
+    event = get_event(session, version_id, number)
+    while event.undoes_id is not None:
+        event = get_event(session, version_id, event.undoes_id)
+    if event.kind == RECLUSTER and not visit.may(Action.RECLUSTER):
+        raise NotPermitted(f"you may not {Action.RECLUSTER.value}; ask a curator to do it")
 
 
 def _newest_own(
@@ -172,7 +188,7 @@ def _newest_own(
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", "queue", "board", "disagreements", ""):
+    if place in ("history", "noise", "queue", "board", "disagreements", "reclusterings", ""):
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)
