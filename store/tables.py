@@ -42,7 +42,7 @@ class Question(SQLModel, table=True):
     key: str = Field(max_length=64, unique=True)  # sha256 of the normalised text
     text: str
     gold_answers: list[str] = Field(sa_column=json_column())
-    dataset: str | None = Field(default=None, max_length=200)
+    dataset: str | None = Field(default=None, max_length=200, index=True)
 
 
 class Trace(SQLModel, table=True):
@@ -328,7 +328,10 @@ class AnnotatedStep(SQLModel, table=True):
     """
 
     __tablename__ = "annotated_step"
-    __table_args__ = (sa.UniqueConstraint("run_id", "trace_id", "source", "first_segment"),)
+    __table_args__ = (
+        sa.UniqueConstraint("run_id", "trace_id", "source", "first_segment"),
+        sa.Index("ix_annotated_step_run_id_source", "run_id", "source", "trace_id"),
+    )
     id: int = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
     trace_id: int = Field(foreign_key="trace.id", index=True)

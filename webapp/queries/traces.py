@@ -24,7 +24,8 @@ from store.tables import (
 )
 from webapp.queries.counts import newest_run
 
-PAGE_ROWS = 50
+QUESTION_CHARACTERS = 300
+SEARCHED_CHARACTERS = 100_000  # of a thinking part, for the excerpt
 SEGMENTS_SHOWN = 200
 SEGMENT_CHARACTERS = 20_000
 ANSWER_CHARACTERS = 20_000
@@ -37,10 +38,14 @@ class TraceRow:
     id: int
     external_id: str
     question: str
+    dataset: str | None
     model: str
     thinking_mode: ThinkingMode
     polarity: Polarity | None
     hit_gap: bool | None
+    z_on: int | None
+    thinking: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +95,41 @@ class SegmentText:
 
 
 def list_traces(
-    session: Session, after: int | None, polarity: Polarity | None, words: str
+    session: Session, trace_ids: Sequence[int], searched: bool = False
 ) -> list[TraceRow]:
-    """Up to a page of traces and one more, by number from `after` on."""
-    query = (
+    """The traces with these numbers in their order, with their texts where those were searched."""
+    statement = _searched_rows() if searched else _rows()
+    found = session.connection().execute(statement, {"traces": list(trace_ids)})
+    rows = {row[0]: TraceRow(*row) for row in found}
+    return [rows[number] for number in trace_ids if number in rows]
+
+
+@cache
+def _rows() -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(
             col(Trace.id),
             col(Trace.external_id),
-            sa.func.substr(col(Question.text), 1, 300),
+            sa.func.substr(col(Question.text), 1, QUESTION_CHARACTERS),
+            col(Question.dataset),
             col(Trace.model),
             col(Trace.thinking_mode),
             col(TracePair.polarity),
             col(TracePair.hit_gap),
+            col(TracePair.z_on),
         )
         .join(Question, col(Question.id) == col(Trace.question_id))
         .outerjoin(TracePair, col(TracePair.on_trace_id) == col(Trace.id))
-        .where(col(Trace.id) > (after or 0))
-        .order_by(col(Trace.id))
-        .limit(PAGE_ROWS + 1)
+        .where(col(Trace.id).in_(sa.bindparam("traces", expanding=True)))
     )
-    if polarity is not None:
-        query = query.where(col(TracePair.polarity) == polarity)
-    if words:
-        found = col(Question.text).icontains(words, autoescape=True)
-        query = query.where(found | col(Trace.external_id).icontains(words, autoescape=True))
-    return [TraceRow(*row) for row in session.execute(query)]
+
+
+@cache
+def _searched_rows() -> sa.Select[*tuple[Any, ...]]:
+    return _rows().add_columns(
+        sa.func.substr(col(Trace.thinking), 1, SEARCHED_CHARACTERS),
+        sa.func.substr(col(Trace.answer), 1, ANSWER_CHARACTERS),
+    )
 
 
 def get_trace_head(session: Session, trace_id: int) -> TraceHead:
