@@ -35,6 +35,7 @@ from webapp.routes import (
     transitions,
     versions,
     vocabulary,
+    weights,
     whatif,
 )
 from webapp.static_files import OwnFiles
@@ -59,6 +60,7 @@ SCREENS = (
     people,
     audit,
     traces,
+    weights,
     studies,
     labels,
     adjudications,

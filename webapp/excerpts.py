@@ -128,7 +128,9 @@ def _plain(text: str) -> str:
     """The text with letters in the place of accented ones, every character where it was."""
     if text.isascii():
         return text
-    accented = {char: base for char in set(text) if (base := _base(char)) != char}
+    accented: dict[str, str | int | None] = {
+        char: base for char in set(text) if (base := _base(char)) != char
+    }
     return text.translate(str.maketrans(accented)) if accented else text
 
 

@@ -1,5 +1,7 @@
 """The gold answer is marked where it stands, and nowhere else."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,8 @@ from alignment.gold_spans import gold_spans
 from alignment.matching import find_position
 
 WORDS = st.sampled_from(
-    ["the", "a", "U.S.", "us", "1914-1918", "1914", "Lima", "lima,", "(Lima)", "an", "Peru", "Ångström",
+    ["the", "a", "U.S.", "us", "1914-1918", "1914", "Lima", "lima,", "(Lima)", "an", "Peru",
+     "Ångström",
      "ångström.", "St.", "st", "Σίσυφος", "ΣΊΣΥΦΟΣ", "東京", "don't", "dont", "…", "—", "-", "x"]
 )  # fmt: skip
 TEXTS = st.builds(
@@ -27,7 +30,7 @@ def test_a_text_has_a_span_where_the_exact_match_finds_the_gold(
     spans = gold_spans(text, golds)
     assert bool(spans) == (find_position(text, golds, "squad") is not None)
     assert all(0 <= start < end <= len(text) for start, end in spans)
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ RANKED_AT_MOST = 20_000  # a word that so many traces hold says nothing about an
 
 _index = sa.table("trace_text", sa.column("rowid", sa.Integer), sa.column("trace_id", sa.Integer),
                   sa.column("words"))  # fmt: skip
-_whole = sa.literal_column("trace_text")
+_whole: sa.ColumnElement[Any] = sa.literal_column("trace_text")
 
 
 class Outcome(StrEnum):
@@ -68,6 +68,9 @@ class Found:
     more: bool
 
 
+NOTHING = Found((), 0, ranked=False, more=False)
+
+
 def read_cursor(text: str) -> Cursor | None:
     """The cursor of an address; None where it holds none."""
     number, _, score = text.partition("~")
@@ -102,7 +105,7 @@ def _by_relevance(
     """All matches are scored, so that they are counted by the way."""
     key, matches = _matches(wanted, dialect)
     query = matches.with_only_columns(_score(wanted.terms, dialect), key)
-    scored = sorted(map(tuple, connection.execute(query)))
+    scored = sorted((float(row[0]), int(row[1])) for row in connection.execute(query))
     later = [
         Cursor(number, score)
         for score, number in scored
@@ -123,7 +126,7 @@ def _is_rankable(connection: sa.Connection, terms: Sequence[Term], dialect: str)
 
 def _matches(wanted: Wanted, dialect: str) -> tuple[sa.ColumnElement[int], sa.Select[Any]]:
     """The number of a trace, and all traces that are wanted; tables that say nothing stay out."""
-    key: sa.ColumnElement[int] = col(Trace.id)
+    key: sa.ColumnElement[int] = sa.type_coerce(col(Trace.id), sa.Integer)
     query: sa.Select[Any] = sa.select(key)
     of_trace = bool(wanted.mode or wanted.model or wanted.dataset)
     if wanted.terms:

@@ -61,12 +61,10 @@ def list_annotate_runs(session: Session) -> list[AnnotateRun]:
 
 
 @cache
-def _annotate_runs() -> sa.Select[Any]:
+def _annotate_runs() -> sa.Select[*tuple[Any, ...]]:
     ended = col(Run.status).in_((RunStatus.SUCCEEDED, RunStatus.PARTIAL))
     return (
-        sa.select(
-            col(Run.id), col(Run.model), col(Run.started_at), col(Study.id), col(Study.name)
-        )
+        sa.select(col(Run.id), col(Run.model), col(Run.started_at), col(Study.id), col(Study.name))
         .outerjoin(Study, col(Study.run_id) == col(Run.id))
         .where(col(Run.kind) == RunKind.ANNOTATE, ended | col(Study.id).is_not(None))
         .order_by(col(Run.id).desc())
@@ -80,7 +78,7 @@ def list_exports(session: Session) -> list[ExportChoice]:
 
 
 @cache
-def _exports() -> sa.Select[Any]:
+def _exports() -> sa.Select[*tuple[Any, ...]]:
     columns = (col(Export.id), col(Export.run_id), col(Export.annotate_run_id), col(Export.folder))
     return sa.select(*columns).order_by(col(Export.id).desc()).limit(MOST_OFFERED)
 

@@ -29,6 +29,7 @@ SEARCHED_CHARACTERS = 100_000  # of a thinking part, for the excerpt
 SEGMENTS_SHOWN = 200
 SEGMENT_CHARACTERS = 20_000
 ANSWER_CHARACTERS = 20_000
+LOOKED_THROUGH = 200_000  # characters of a thinking part in which the gold is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,9 @@ class NamedLabel:
 class SegmentText:
     """A piece of thinking, cut where it is too long to show."""
 
-    id: int
     position: int
+    start: int
+    end: int
     text: str
     hidden_characters: int
     open_labels: Sequence[NamedLabel]
@@ -186,18 +188,31 @@ def _pair() -> sa.Select[*tuple[Any, ...]]:
     return pair.where(own).order_by(col(TracePair.id)).limit(1)
 
 
-def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentText]:
-    """Up to a page of segments and one more, from position `first` on, with their labels."""
+def get_thinking(session: Session, trace_id: int) -> str:
+    """The thinking of a trace, cut where it is too long to be looked through."""
+    query = sa.select(sa.func.substr(col(Trace.thinking), 1, LOOKED_THROUGH))
+    return str(session.execute(query.where(col(Trace.id) == trace_id)).scalar_one())
+
+
+def list_segments(
+    session: Session, trace_id: int, first: int, run_id: int | None = None, source: str = ""
+) -> list[SegmentText]:
+    """Up to a page of segments and one more, from position `first` on, with their labels.
+
+    The categories are those that a source gave in an annotate run.
+    """
     asked = {"trace": trace_id, "first": first}
     rows = session.connection().execute(_segments(), asked).all()
     labels = _open_labels(session, [row[0] for row in rows])
-    categories = _categories(session, trace_id, [row[1] for row in rows])
+    said = {"trace": trace_id, "run": run_id, "source": source}
+    categories = _categories(session, said, [row[1] for row in rows])
     return [
         SegmentText(
-            row[0],
             row[1],
             row[2],
-            max(0, row[3] - SEGMENT_CHARACTERS),
+            row[3],
+            row[4],
+            max(0, row[3] - row[2] - SEGMENT_CHARACTERS),
             labels[row[0]],
             categories[row[1]],
         )
@@ -213,7 +228,9 @@ def _segments() -> sa.Select[*tuple[Any, ...]]:
     )
     own = col(Segment.trace_id) == sa.bindparam("trace")
     return (
-        sa.select(col(Segment.id), col(Segment.position), shown, length)
+        sa.select(
+            col(Segment.id), col(Segment.position), col(Segment.start), col(Segment.end), shown
+        )
         .join(Trace, col(Trace.id) == col(Segment.trace_id))
         .where(own, col(Segment.position) >= sa.bindparam("first"))
         .order_by(col(Segment.position))
@@ -249,10 +266,10 @@ def _labels_of() -> sa.Select[*tuple[Any, ...]]:
 
 
 def _categories(
-    session: Session, trace_id: int, positions: Sequence[int]
+    session: Session, said: dict[str, Any], positions: Sequence[int]
 ) -> defaultdict[int, list[NamedLabel]]:
     found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
-    rows = session.connection().execute(_categories_of(), {"trace": trace_id})
+    rows = session.connection().execute(_categories_of(), said)
     for first, end, *label in rows:
         for position in positions:
             if first <= position < end:
@@ -274,8 +291,8 @@ def _categories_of() -> sa.Select[*tuple[Any, ...]]:
         .join(Category, col(Category.id) == col(ControlledLabel.category_id))
         .where(
             col(AnnotatedStep.trace_id) == sa.bindparam("trace"),
-            col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
-            col(AnnotatedStep.source) == "consensus",
+            col(AnnotatedStep.run_id) == sa.bindparam("run"),
+            col(AnnotatedStep.source) == sa.bindparam("source"),
         )
         .order_by(col(ControlledLabel.confidence).desc(), col(Category.position))
     )
