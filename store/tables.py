@@ -346,10 +346,13 @@ class ControlledLabel(SQLModel, table=True):
     """A category of a frozen version on a step, with its confidence in [0, 10]."""
 
     __tablename__ = "controlled_label"
-    __table_args__ = (sa.UniqueConstraint("step_id", "category_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("step_id", "category_id"),
+        sa.Index("ix_controlled_label_category_id_step_id", "category_id", "step_id"),
+    )
     id: int = Field(default=None, primary_key=True)
     step_id: int = Field(foreign_key="annotated_step.id")
-    category_id: int = Field(foreign_key="category.id", index=True)
+    category_id: int = Field(foreign_key="category.id")
     confidence: float
 
 

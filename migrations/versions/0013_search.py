@@ -74,6 +74,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_annotated_step_run_id_source", "annotated_step", ["run_id", "source", "trace_id"]
     )
+    op.drop_index("ix_controlled_label_category_id", "controlled_label")
+    op.create_index(
+        "ix_controlled_label_category_id_step_id", "controlled_label", ["category_id", "step_id"]
+    )
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         statements: tuple[str, ...] = SQLITE
@@ -113,5 +117,7 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION {function}")
         op.execute("DROP FUNCTION trace_words(text, text, text, text)")
         op.execute("DROP FUNCTION search_text(text)")
+    op.drop_index("ix_controlled_label_category_id_step_id", "controlled_label")
+    op.create_index("ix_controlled_label_category_id", "controlled_label", ["category_id"])
     op.drop_index("ix_annotated_step_run_id_source", "annotated_step")
     op.drop_index("ix_question_dataset", "question")

@@ -1,5 +1,6 @@
 """Which traces a search and its filters find, by relevance or by number, a page at a time."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +14,10 @@ from store.states import Polarity, ThinkingMode
 from store.tables import AnnotatedStep, ControlledLabel, Question, Trace, TracePair
 from store.words import Term, spaced
 
-PAGE_ROWS = 50
+PAGE_ROWS = 30
 COUNTED_AT_MOST = 10_000
-RANKED_AT_MOST = 20_000  # a word that so many traces hold says nothing about any of them
+FEW = 1_000  # so many traces are asked for their labels sooner than a category for its traces
+RANKED_AT_MOST = 3_000  # a word that more traces hold says little about any of them
 
 _index = sa.table("trace_text", sa.column("rowid", sa.Integer), sa.column("trace_id", sa.Integer),
                   sa.column("words"))  # fmt: skip
@@ -84,10 +86,27 @@ def read_cursor(text: str) -> Cursor | None:
 def find_traces(session: Session, wanted: Wanted, after: Cursor | None) -> Found:
     """A page of the traces that are wanted, from behind a cursor on."""
     connection = session.connection()
-    dialect = connection.dialect.name
-    if wanted.terms and wanted.ranked and _is_rankable(connection, wanted.terms, dialect):
-        return _by_relevance(connection, wanted, after, dialect)
-    key, matches = _matches(wanted, dialect)
+    holders = _count_holders(connection, wanted.terms) if wanted.terms else None
+    ranked = wanted.ranked and holders is not None and holders <= RANKED_AT_MOST
+    few = holders is not None and holders <= FEW
+    key, score, matches = _matches(wanted, connection.dialect.name, ranked=ranked, few=few)
+    if score is not None:
+        return _by_relevance(connection, matches.with_only_columns(score, key), after)
+    if wanted.terms:
+        query = matches.with_only_columns(key).order_by(key).limit(COUNTED_AT_MOST + 1)
+        numbers = [int(row[0]) for row in connection.execute(query)]
+        if len(numbers) <= COUNTED_AT_MOST:
+            at = bisect_right(numbers, after.trace_id if after else 0)
+            rows = [Cursor(number) for number in numbers[at : at + PAGE_ROWS + 1]]
+            return _found(rows, len(numbers), ranked=False)
+    return _by_number(connection, key, matches, after)
+
+
+def _by_number(
+    connection: sa.Connection, key: sa.ColumnElement[int], matches: sa.Select[Any],
+    after: Cursor | None,
+) -> Found:  # fmt: skip
+    """A page in the order of their numbers, and a count that ends where it would take too long."""
     counted = sa.select(sa.func.count()).select_from(
         matches.with_only_columns(key).limit(COUNTED_AT_MOST + 1).subquery()
     )
@@ -99,12 +118,8 @@ def find_traces(session: Session, wanted: Wanted, after: Cursor | None) -> Found
     return _found(rows, total if total <= COUNTED_AT_MOST else None, ranked=False)
 
 
-def _by_relevance(
-    connection: sa.Connection, wanted: Wanted, after: Cursor | None, dialect: str
-) -> Found:
+def _by_relevance(connection: sa.Connection, query: sa.Select[Any], after: Cursor | None) -> Found:
     """All matches are scored, so that they are counted by the way."""
-    key, matches = _matches(wanted, dialect)
-    query = matches.with_only_columns(_score(wanted.terms, dialect), key)
     scored = sorted((float(row[0]), int(row[1])) for row in connection.execute(query))
     later = [
         Cursor(number, score)
@@ -118,30 +133,50 @@ def _found(rows: list[Cursor], total: int | None, *, ranked: bool) -> Found:
     return Found(rows[:PAGE_ROWS], total, ranked, more=len(rows) > PAGE_ROWS)
 
 
-def _is_rankable(connection: sa.Connection, terms: Sequence[Term], dialect: str) -> bool:
-    some = sa.select(sa.literal(1)).select_from(_index).where(_holds(terms, dialect))
+def _count_holders(connection: sa.Connection, terms: Sequence[Term]) -> int:
+    """How many traces hold the words, up to the number from which on it makes no difference."""
+    holds = _holds(terms, connection.dialect.name)
+    some = sa.select(sa.literal(1)).select_from(_index).where(holds)
     count = sa.select(sa.func.count()).select_from(some.limit(RANKED_AT_MOST + 1).subquery())
-    return bool(connection.execute(count).scalar_one() <= RANKED_AT_MOST)
+    return int(connection.execute(count).scalar_one())
 
 
-def _matches(wanted: Wanted, dialect: str) -> tuple[sa.ColumnElement[int], sa.Select[Any]]:
-    """The number of a trace, and all traces that are wanted; tables that say nothing stay out."""
+Matches = tuple[sa.ColumnElement[int], sa.ColumnElement[float] | None, sa.Select[Any]]
+
+
+def _matches(wanted: Wanted, dialect: str, *, ranked: bool, few: bool) -> Matches:
+    """The number of a trace, its score, and all traces that are wanted.
+
+    Tables that say nothing stay out. What holds the words is found first and once: a planner
+    that knows nothing of an index of words asks it anew for every trace.
+    """
     key: sa.ColumnElement[int] = sa.type_coerce(col(Trace.id), sa.Integer)
     query: sa.Select[Any] = sa.select(key)
-    of_trace = bool(wanted.mode or wanted.model or wanted.dataset)
+    score = None
     if wanted.terms:
-        key = _index.c.rowid if dialect == "sqlite" else _index.c.trace_id
-        query = sa.select(key).select_from(_index).where(_holds(wanted.terms, dialect))
-        if of_trace:
+        words = _holders(wanted.terms, dialect, ranked=ranked)
+        key, score = words.c.id, words.c.score if ranked else None
+        query = sa.select(key).select_from(words)
+        if wanted.mode or wanted.model or wanted.dataset:
             query = query.join(Trace, col(Trace.id) == key)
     if wanted.dataset:
         query = query.join(Question, col(Question.id) == col(Trace.question_id))
     if wanted.polarity or wanted.outcome:
         query = query.join(TracePair, col(TracePair.on_trace_id) == key)
-    return key, query.where(*_conditions(wanted, key))
+    return key, score, query.where(*_conditions(wanted, key, few=few))
 
 
-def _conditions(wanted: Wanted, key: sa.ColumnElement[int]) -> list[sa.ColumnElement[bool]]:
+def _holders(terms: Sequence[Term], dialect: str, *, ranked: bool) -> sa.CTE:
+    """The traces that hold the words, each with its score where they are ranked."""
+    number = _index.c.rowid if dialect == "sqlite" else _index.c.trace_id
+    columns = [number.label("id"), *([_score(terms, dialect).label("score")] if ranked else [])]
+    holders = sa.select(*columns).where(_holds(terms, dialect)).select_from(_index)
+    return holders.cte("holders").prefix_with("MATERIALIZED")
+
+
+def _conditions(
+    wanted: Wanted, key: sa.ColumnElement[int], *, few: bool
+) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.mode:
         found.append(col(Trace.thinking_mode) == wanted.mode)
@@ -154,7 +189,7 @@ def _conditions(wanted: Wanted, key: sa.ColumnElement[int]) -> list[sa.ColumnEle
     if wanted.outcome:
         found += _outcome(wanted.outcome)
     if wanted.run_id is not None and (wanted.source or wanted.category_id is not None):
-        found.append(key.in_(_labelled(wanted)))
+        found.append(_is_labelled(wanted, key) if few else key.in_(_labelled(wanted)))
     return found
 
 
@@ -165,15 +200,41 @@ def _outcome(outcome: Outcome) -> list[sa.ColumnElement[bool]]:
     return [col(TracePair.z_on) == 0, gap if outcome is Outcome.GAP else sa.not_(gap)]
 
 
+# A planner without statistics picks the wrong index, so that each of the two statements below
+# hides a number from the index that it must not take, by adding 0 to it.
 def _labelled(wanted: Wanted) -> sa.Select[Any]:
-    """The traces that a source labelled in a run, with a category if one is named."""
-    query = sa.select(col(AnnotatedStep.trace_id)).where(col(AnnotatedStep.run_id) == wanted.run_id)
-    if wanted.source:
-        query = query.where(col(AnnotatedStep.source) == wanted.source)
+    """The traces that a source labelled in a run: found by the category, if one is named."""
+    if wanted.category_id is None:
+        return sa.select(col(AnnotatedStep.trace_id)).where(
+            col(AnnotatedStep.run_id) == wanted.run_id, col(AnnotatedStep.source) == wanted.source
+        )
+    steps = sa.select(col(AnnotatedStep.trace_id)).join(
+        ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id)
+    )
+    own = col(ControlledLabel.category_id) == wanted.category_id
+    return steps.where(own, _unindexed(AnnotatedStep.run_id) == wanted.run_id, *_source(wanted))
+
+
+def _is_labelled(wanted: Wanted, key: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Whether a source labelled the trace in a run: found by the trace."""
+    steps = sa.select(sa.literal(1)).select_from(AnnotatedStep)
+    steps = steps.where(
+        col(AnnotatedStep.trace_id) == key,
+        col(AnnotatedStep.run_id) == wanted.run_id,
+        *_source(wanted),
+    )
     if wanted.category_id is not None:
-        query = query.join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
-        query = query.where(col(ControlledLabel.category_id) == wanted.category_id)
-    return query
+        steps = steps.join(ControlledLabel, col(ControlledLabel.step_id) == col(AnnotatedStep.id))
+        steps = steps.where(_unindexed(ControlledLabel.category_id) == wanted.category_id)
+    return steps.exists()
+
+
+def _source(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    return [col(AnnotatedStep.source) == wanted.source] if wanted.source else []
+
+
+def _unindexed(column: Any) -> sa.ColumnElement[int]:
+    return sa.type_coerce(col(column), sa.Integer) + 0
 
 
 def _holds(terms: Sequence[Term], dialect: str) -> sa.ColumnElement[bool]:

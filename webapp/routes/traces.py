@@ -13,7 +13,7 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from webapp.colours import macro_classes
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.excerpts import find_excerpt, mark, pattern_of
+from webapp.excerpts import find_excerpt, mark, seek
 from webapp.label_runs import (
     choose_run,
     choose_source,
@@ -71,12 +71,12 @@ def show_traces(visit: Visiting, q: Words = "", after: Chosen = "") -> Response:
         ids = [one.trace_id for one in found.cursors]
         rows = traces.list_traces(session, ids, searched=bool(wanted.terms))
         selects = offer_filters(session, filters)
-    pattern = pattern_of(wanted.terms)
+    sought = seek(wanted.terms)
     lines = [
         TraceLine(
             row,
-            mark(row.question, pattern),
-            find_excerpt((("thinking", row.thinking), ("answer", row.answer)), pattern),
+            mark(row.question, sought),
+            find_excerpt((("thinking", row.thinking), ("answer", row.answer)), sought),
         )
         for row in rows
     ]
