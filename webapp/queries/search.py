@@ -118,7 +118,9 @@ def _by_number(
     return _found(rows, total if total <= COUNTED_AT_MOST else None, ranked=False)
 
 
-def _by_relevance(connection: sa.Connection, query: sa.Select[Any], after: Cursor | None) -> Found:
+def _by_relevance(
+    connection: sa.Connection, query: sa.Select[*tuple[Any, ...]], after: Cursor | None
+) -> Found:
     """All matches are scored, so that they are counted by the way."""
     scored = sorted((float(row[0]), int(row[1])) for row in connection.execute(query))
     later = [
