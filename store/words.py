@@ -16,6 +16,7 @@ UNSPACED = (
 )
 MOST_TERMS = 20
 _UNSPACED = re.compile(f"([{UNSPACED}])")
+_QUOTES = str.maketrans(dict.fromkeys("“”„«»「」", '"'))
 _TERMS = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))')
 
 
@@ -44,7 +45,9 @@ def read_terms(search: str) -> tuple[Term, ...]:
     Nothing is an error: a quote without its pair is no quote, and a search that only excludes is
     taken as words.
     """
-    found = [_term(*match.groups(default="")) for match in _TERMS.finditer(search)]
+    found = [
+        _term(*match.groups(default="")) for match in _TERMS.finditer(search.translate(_QUOTES))
+    ]
     terms = [term for term in found if any(map(str.isalnum, term.text))][:MOST_TERMS]
     if all(term.excluded for term in terms):
         terms = [Term(term.text, term.begins) for term in terms]

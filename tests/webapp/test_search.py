@@ -181,6 +181,7 @@ def test_a_search_is_read_into_terms() -> None:
         Term("f g", excluded=True), Term("h"),
     )  # fmt: skip
     assert read_terms("-a") == (Term("a"),)
+    assert read_terms("“a b” «c d»") == (Term("a b"), Term("c d"))
     assert read_terms('"" !? * "-"') == ()
     assert spaced("ｆull 東京 Ａ") == "full  東  京  A"
     assert read_cursor("7~-1.5") is not None and read_cursor("0") is None
