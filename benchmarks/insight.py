@@ -1,6 +1,6 @@
 """The insight pages at the paper's scale: from the key to the painted answer.
 
-    python -m benchmarks.insight [--questions N] [--rounds N] [--only search]
+    python -m benchmarks.insight [--questions N] [--rounds N] [--only axe|search]
 
 A server in a process of its own on 23,878 instances, 2,473 labels, 80 clusters and an annotate run
 of 50,000 moves; a browser in this one. Every question is one that was not asked before.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import annotated, insight_search, seeding
+from benchmarks.insight_axe import measure_axe
 from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
 from benchmarks.settings import data_file
@@ -86,12 +87,16 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
     parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
     parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
-    parser.add_argument("--only", choices=("search",), help="measure this alone")
+    parser.add_argument("--only", choices=("axe", "search"), help="measure this alone")
     parser.add_argument("--data", type=Path, default=data_file("traces.jsonl.gz"), help="traces")
     options = parser.parse_args()
     figures, details = earlier("insight")
-    if options.only:
+    if options.only == "search":
         save("insight", figures | insight_search.measure(options.data), details)
+        return
+    if options.only == "axe":
+        with tempfile.TemporaryDirectory() as name:
+            save("insight", figures | measure_axe(Path(name)), details)
         return
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{Path(name) / 'insight.sqlite3'}"
@@ -101,6 +106,7 @@ def main() -> None:
         with server(url) as (address, _):
             first, *times = ask_all(address, version_id, options.questions)
             trace_ms = read_traces(address, 900, options.rounds)
+        figures |= measure_axe(Path(name))
     figures |= {
         "whatif_ms": p95(times),
         "whatif_median_ms": statistics.median(times),

@@ -82,8 +82,8 @@ def memory(options: argparse.Namespace, folder: Path) -> tuple[dict[str, float],
 def llama(options: argparse.Namespace, folder: Path) -> tuple[dict[str, float], dict[str, Any]]:
     """A real, very small model labels traces of one segment, and a few of three.
 
-    A schema can't say that steps may not overlap and must leave nothing out: with more than one
-    segment the model's replies are often refused, and the traces kept as invalid.
+    The first request's schema can't say that steps may not overlap and must leave nothing out: with
+    more than one segment so small a model needs the second request, whose schema can.
     """
     from benchmarks.llama import AT_ONCE, missing
 

@@ -7,6 +7,7 @@ MAX_LABELS = 2
 MAX_CONFIDENCE = 10
 MAX_LABEL_CHARACTERS = 80
 MAX_DEFINITION_CHARACTERS = 200
+NUMBER, WHOLE = "number", "integer"
 REFUSED_BY_SOME = frozenset({"uniqueItems", "minLength", "maxLength"})
 
 
@@ -17,9 +18,13 @@ def open_labels(segments: int) -> dict[str, Any]:
 
 
 def open_labels_by_segment(segments: int) -> dict[str, Any]:
-    """The same with every segment a step of its own: none can be left out or stand twice."""
+    """The same with every segment a step of its own: none can be left out or stand twice.
+
+    Confidence is whole here: grammars bound whole numbers, and let any other number through.
+    """
     whole = {"steps": _by_segment(segments)}
-    return {"title": "open_labels_by_segment", **_closed(whole), **_named_labels(_free_labels())}
+    labels = _named_labels(_free_labels(WHOLE))
+    return {"title": "open_labels_by_segment", **_closed(whole), **labels}
 
 
 def controlled_labels(segments: int, categories: Sequence[str]) -> dict[str, Any]:
@@ -31,8 +36,8 @@ def controlled_labels(segments: int, categories: Sequence[str]) -> dict[str, Any
 
 def controlled_labels_by_segment(segments: int, categories: Sequence[str]) -> dict[str, Any]:
     """The same with every segment a step of its own: none can be left out or stand twice."""
-    whole = {"steps": _by_segment(segments), "confidence": _confidence()}
-    labels = _named_labels(_categories(categories))
+    whole = {"steps": _by_segment(segments), "confidence": _confidence(WHOLE)}
+    labels = _named_labels(_categories(categories, WHOLE))
     return {"title": "controlled_labels_by_segment", **_closed(whole), **labels}
 
 
@@ -60,24 +65,24 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _confidence() -> dict[str, Any]:
-    return {"type": "number", "minimum": 0, "maximum": MAX_CONFIDENCE}
+def _confidence(kind: str = NUMBER) -> dict[str, Any]:
+    return {"type": kind, "minimum": 0, "maximum": MAX_CONFIDENCE}
 
 
-def _free_labels() -> dict[str, Any]:
+def _free_labels(kind: str = NUMBER) -> dict[str, Any]:
     label = _closed(
         {
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
-            "confidence": _confidence(),
+            "confidence": _confidence(kind),
             "definition": {"type": "string", "maxLength": MAX_DEFINITION_CHARACTERS},
         }
     )
     return {"type": "array", "items": label, "minItems": 1, "maxItems": MAX_LABELS}
 
 
-def _categories(categories: Sequence[str]) -> dict[str, Any]:
+def _categories(categories: Sequence[str], kind: str = NUMBER) -> dict[str, Any]:
     category = {"type": "string", "enum": list(categories)}
-    label = _closed({"category": category, "confidence": _confidence()})
+    label = _closed({"category": category, "confidence": _confidence(kind)})
     return {"type": "array", "items": label, "maxItems": MAX_LABELS, "uniqueItems": True}
 
 

@@ -19,6 +19,7 @@ from webapp.routes import (
     audit,
     board,
     clusters,
+    counts,
     decisions,
     disagreements,
     exports,
@@ -39,12 +40,15 @@ from webapp.routes import (
     weights,
     whatif,
 )
+from webapp.source_figures import SourceFigures
 from webapp.static_files import OwnFiles
 from webapp.study_figures import StudyFigures
+from webapp.tallies import Tallies
 from webapp.turns import AT_ONCE, Turns
 
 SCREENS = (
     overview,
+    counts,
     sign_in,
     versions,
     clusters,
@@ -80,6 +84,8 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
+    app.state.source_figures = SourceFigures(engine)
+    app.state.tallies = Tallies()
     app.state.grounds = Grounds()
     for screen in SCREENS:
         require_actions(screen.router)

@@ -1,11 +1,8 @@
-"""Every page in a browser: readable by all, at every width, and deaf to hostile text."""
+"""Pages in a browser: deaf to hostile text."""
 
-import pytest
-
-from tests.browser.conftest import Tab, Tabs, violations
+from tests.browser.conftest import Tab, Tabs
+from tests.browser.test_review import press, sign_in_by_keyboard
 from tests.worlds import HOSTILE, HOSTILE_TEXTS, World
-
-NARROW = {"width": 390, "height": 844}
 
 
 def addresses(world: World) -> list[str]:
@@ -51,39 +48,6 @@ def settle(tab: Tab, address: str) -> None:
         tab.page.locator("[data-ready]").wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(tabs: Tabs, scheme: str) -> None:
-    """On every page, in both colour schemes, with folded parts unfolded, and in the dialog."""
-    tab = tabs.open(color_scheme=scheme)
-    tab.open("/sign-in")
-    found = {"/sign-in": violations(tab.page)}
-    tab.sign_in("Cora")
-    for address in addresses(tab.site.world):
-        settle(tab, address)
-        folded = tab.page.locator("details:not([open]) > summary")
-        for _ in range(min(3, folded.count())):
-            folded.first.click()
-        found[address] = violations(tab.page)
-    tab.page.keyboard.press("?")
-    tab.page.get_by_role("dialog").wait_for()
-    found["the keys"] = violations(tab.page)
-    assert {address: rules for address, rules in found.items() if rules} == {}
-
-
-def test_no_page_is_wider_than_a_phone(tabs: Tabs) -> None:
-    """Only tables and commands scroll sideways, each in a frame of its own."""
-    tab = tabs.open(viewport=NARROW)
-    tab.sign_in("Cora")
-    wide = {}
-    for address in addresses(tab.site.world):
-        settle(tab, address)
-        root = "document.documentElement"
-        over = tab.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
-        if over > 0:
-            wide[address] = over
-    assert wide == {}
-
-
 def test_hostile_text_is_text(tabs: Tabs) -> None:
     """Markup, addresses and formulas of labels and traces are shown, never obeyed."""
     tab = tabs.open()
@@ -121,3 +85,25 @@ def test_the_policy_refuses_what_a_hole_would_let_in(tabs: Tabs) -> None:
     assert ran is False
     assert any("Trusted" in line or "Content Security" in line for line in tab.complaints)
     tab.complaints.clear()
+
+
+def test_the_overview_by_keyboard(tabs: Tabs) -> None:
+    """Enter takes up what waits first; j and Enter the next; Tab and Enter follow a number."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Cora")
+    press(page, "g", "o")
+    page.get_by_role("heading", name="Waiting for you").wait_for()
+    first = " ".join(page.locator("[data-row]").first.inner_text().split())
+    assert first.startswith("11 clusters to review in v1")
+    press(page, "Enter")
+    page.get_by_text("11 waiting").wait_for()
+    press(page, "g", "o")
+    page.get_by_role("heading", name="Waiting for you").wait_for()
+    press(page, "j", "Enter")
+    page.get_by_text("11 waiting").wait_for()
+    press(page, "g", "o")
+    page.locator(".stage a").nth(1).focus()
+    press(page, "Tab", "Enter")
+    page.get_by_role("heading", name="Traces", exact=True).wait_for()
+    assert page.url.endswith("?polarity=positive")

@@ -1,4 +1,4 @@
-"""The pages of what ran and what it read: overview, traces, transitions, runs."""
+"""The pages of what ran and what it read: traces, transitions, runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,27 +7,6 @@ from typing import ClassVar
 from store.tables import Run
 from webapp.pages.frame import Page
 from webapp.queries.runs import ExportRow, RunRow, Training
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of the pipeline with its figures."""
-
-    name: str
-    address: str
-    figure: int
-    unit: str
-    notes: Sequence[str]
-    command: str
-
-
-@dataclass(frozen=True)
-class OverviewPage(Page):
-    """The pipeline from left to right."""
-
-    template: ClassVar[str] = "overview.html"
-    stages: Sequence[Stage]
-    next_step: str
 
 
 @dataclass(frozen=True)

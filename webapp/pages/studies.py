@@ -80,7 +80,7 @@ class StudyPage(Page):
     strata: Sequence[str]
     progress: Sequence[ProgressLine]
     blind: bool  # the visitor still labels, and sees nothing of the others
-    labels: bool  # the visitor has traces left to label
+    left: int  # traces that the visitor has to label
     pairs: Sequence[tuple[str, str, bool]]  # two names, and whether they are shown
     comparison: Comparison | None
     adjudicates: bool

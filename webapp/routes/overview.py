@@ -1,115 +1,133 @@
-"""The pipeline from left to right."""
+"""The overview: the pipeline from left to right, what waits for whom, and what it cost."""
 
+from typing import TYPE_CHECKING, cast
+
+import sqlalchemy as sa
 from fastapi import APIRouter
+from sqlmodel import Session, col
 from starlette.responses import Response
 
+from annotator.studies import PERSON
 from store.engine import reading
-from webapp.dependencies import Visiting, allows
-from webapp.pages.records import OverviewPage, Stage
+from store.tables import Category
+from store.taxonomies import list_versions
+from webapp.dependencies import Visit, Visiting, allows
+from webapp.errands import list_errands
+from webapp.pages.overview import CostLine, Counted, OverviewPage
 from webapp.permissions import Action
-from webapp.queries.counts import Counts, count_stages
-from webapp.reviews import Review, find_current_version
+from webapp.quantities import dollars, duration
+from webapp.queries.counts import RunHead
+from webapp.queries.outcomes import Cost, sum_costs
+from webapp.queries.progress import Progress, list_progress
+from webapp.rendering import count
+from webapp.reviews import find_current_version
+from webapp.source_figures import Accordance, Pair, SourceFigures
+from webapp.stages import IN_FORCE, Seen, describe_stages, find_next_step
+from webapp.tallies import Holdings, Tallies
+
+if TYPE_CHECKING:
+    from annotator.agreement import Figure
 
 router = APIRouter()
+ANNOTATORS = ("annotator_a", "annotator_b")
 
 
 @router.get("/", dependencies=[allows(Action.READ)])
 def show_overview(visit: Visiting) -> Response:
-    """Every stage with its counts."""
+    """Every stage with its counts, and what waits."""
     with reading(visit.engine) as session:
-        counts = count_stages(session)
+        holdings = tallies(visit).read(session)
         current = find_current_version(session)
         review = visit.review(session, current) if current is not None else None
-    stages = describe_stages(counts, review)
-    step = next((stage.command for stage in stages if stage.figure == 0), "")
-    return visit.show(OverviewPage(stages=stages, next_step=step))
+        versions = list_versions(session)
+        frozen = next((one for one in versions if one.status in IN_FORCE), None)
+        runs_them = visit.may(Action.RUN_STUDIES)
+        studies = list_progress(session, visit.actor.person_id, runs_them)
+        pairs = find_machines(holdings), _find_people(studies)
+        known = [find_accordance(visit, pair) if pair else None for pair in pairs]
+        seen = Seen(
+            holdings,
+            review,
+            frozen,
+            _count_categories(session, frozen.id) if frozen else 0,
+            studies,
+            *map(_kappa, known),
+        )
+        disputes = 0
+        if review is not None and review.open and review.overlap > 1 and visit.may(Action.SETTLE):
+            disputes = tallies(visit).disputes(session, review.version_id, review.revision)
+        role = visit.actor.role
+        errands = list_errands(role, holdings, review, versions, studies, disputes)
+        page = OverviewPage(
+            stages=describe_stages(seen),
+            pending=any(pair and not found for pair, found in zip(pairs, known, strict=True)),
+            step=find_next_step(seen),
+            own=[errand for errand in errands if errand.own],
+            others=[errand for errand in errands if not errand.own],
+            studies=studies,
+            costs=list_lines(sum_costs(session)),
+        )
+    return visit.show(page)
 
 
-def describe_stages(counts: Counts, review: Review | None) -> list[Stage]:
-    """The stages in the order of the work."""
-    return [*_input_stages(counts), *_vocabulary_stages(counts, review), *_output_stages(counts)]
+def tallies(visit: Visit) -> Tallies:
+    """What was counted already."""
+    return cast(Tallies, visit.request.app.state.tallies)
 
 
-def _input_stages(counts: Counts) -> list[Stage]:
-    polar = f"{counts.positive:,} where thinking helped, {counts.negative:,} where it hurt"
-    return [
-        Stage(
-            "Traces",
-            "/traces",
-            counts.traces,
-            "traces",
-            (f"{counts.questions:,} questions", f"{counts.thinking_traces:,} with thinking", polar),
-            "mralign traces import FILE",
-        ),
-        Stage(
-            "Open labels",
-            "/runs?kind=label",
-            counts.label_instances,
-            "label instances",
-            (f"{counts.distinct_labels:,} distinct labels", f"{counts.segments:,} segments"),
-            "mralign label run",
-        ),
-        Stage(
-            "Clusters",
-            "/clusters",
-            counts.clusters,
-            "clusters",
-            ("in the newest cluster run",),
-            "mralign cluster run",
-        ),
-    ]
+def find_accordance(visit: Visit, pair: Pair, patience_s: float = 0.0) -> Accordance | None:
+    """How far two sources agree, once that is worked out."""
+    figures = cast(SourceFigures, visit.request.app.state.source_figures)
+    return figures.find(pair, patience_s)
 
 
-def _vocabulary_stages(counts: Counts, review: Review | None) -> list[Stage]:
-    notes: tuple[str, ...] = ("none yet",)
-    if review is not None:
-        status = review.status.value.replace("_", " ")
-        reviewed = f"{review.reviewed:,} of {len(review.groups):,} clusters reviewed"
-        notes = (f"{review.name}: {status}", reviewed)
-    return [
-        Stage(
-            "Vocabulary",
-            "/vocabulary",
-            len(review.categories) if review else 0,
-            "categories",
-            notes,
-            "mralign taxonomy draft NAME --preset mr-align-15",
-        ),
-        Stage(
-            "Controlled labels",
-            "/runs?kind=annotate",
-            counts.annotated_units,
-            "labelled units",
-            ("by consensus of two annotators",),
-            "mralign annotate run",
-        ),
-    ]
+def _kappa(found: Accordance | None) -> "Figure | None":
+    return found.over["categories"].kappa_strict if found is not None and found.units else None
 
 
-def _output_stages(counts: Counts) -> list[Stage]:
-    return [
-        Stage(
-            "Transitions",
-            "/transitions",
-            counts.annotated_traces,
-            "traces to fit on",
-            ("P, P⁺, P⁻ and weights",),
-            "mralign annotate run",
-        ),
-        Stage(
-            "Training set",
-            "/runs?kind=export",
-            counts.exports,
-            "export" if counts.exports == 1 else "exports",
-            ("with spans and weights",),
-            "mralign export",
-        ),
-        Stage(
-            "Policy",
-            "/runs?kind=train",
-            counts.training_runs,
-            "training run" if counts.training_runs == 1 else "training runs",
-            (f"{counts.evaluation_runs:,} evaluations",),
-            "mralign export --train --policy POLICY",
-        ),
-    ]
+def find_machines(holdings: Holdings) -> Pair | None:
+    """The two annotators of the newest annotate run, where both said something."""
+    run, found = holdings.annotate_run, holdings.annotated
+    sources = {one.source for one in found.sources} if found else set()
+    if run is None or not sources.issuperset(ANNOTATORS):
+        return None
+    return Pair(run.id, _version_of(run), *ANNOTATORS, run.key)
+
+
+def _version_of(run: RunHead) -> int:
+    return int(run.parameters["version_id"])
+
+
+def _find_people(studies: list[Progress]) -> Pair | None:
+    """The first two people of the newest study, for whoever may know what they said."""
+    if not studies or studies[0].blind or len(studies[0].parts) < 2:
+        return None
+    study = studies[0]
+    if not all(part.finished for part in study.parts[:2]):
+        return None
+    a, b = (PERSON + part.name for part in study.parts[:2])
+    return Pair(study.run_id, study.version_id, a, b, study.revision)
+
+
+def _count_categories(session: Session, version_id: int) -> int:
+    query = sa.select(sa.func.count()).where(col(Category.version_id) == version_id)
+    return int(session.execute(query).scalar_one())
+
+
+def list_lines(costs: list[Cost]) -> list[CostLine]:
+    """A line a kind of run, and one of them all."""
+    lines = [_line(cost.kind.value, f"?kind={cost.kind.value}", [cost]) for cost in costs]
+    return [*lines, _line("all", "", costs)] if len(lines) > 1 else lines
+
+
+def _line(name: str, query: str, costs: list[Cost]) -> CostLine:
+    page = f"/counts/costs{query}"
+    runs = sum(cost.runs for cost in costs)
+    return CostLine(
+        name,
+        Counted(count(runs), "runs", page),
+        Counted(count(sum(cost.tokens for cost in costs)), "tokens", page),
+        Counted(dollars(sum(cost.usd for cost in costs)), "USD", page),
+        Counted(duration(sum(cost.seconds for cost in costs)), "in all", page),
+        sum(cost.under_way for cost in costs),
+    )

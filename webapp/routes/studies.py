@@ -128,7 +128,7 @@ def show_study(
             strata=strata,
             progress=_progress(shares, strata),
             blind=blind,
-            labels=bool(own) and not is_done(own),
+            left=sum(one.finished_at is None for one in own),
             pairs=[] if blind else _pairs(session, study, chosen),
             comparison=_compare(session, visit, study, *chosen) if chosen else None,
             adjudicates=visit.may(Action.RUN_STUDIES) and not blind,
