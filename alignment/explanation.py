@@ -18,6 +18,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield _weight_text(document)
     if document["unit"] is not None:
         yield _move_text(document)
+    if document["arithmetic"] is not None:
+        yield from _arithmetic_lines(document)
     yield from map(_cell_text, document["cells"])
     yield from map(_step_text, document["annotators"])
     for reply in document["replies"]:
@@ -57,10 +59,28 @@ def _move_text(document: dict[str, Any]) -> str:
     return f"move {{{', '.join(move[0])}}} → {{{', '.join(move[1])}}}"
 
 
+def _arithmetic_lines(document: dict[str, Any]) -> Iterator[str]:
+    made, fitting = document["arithmetic"], document["fitting"]
+    yield (
+        f"chance {made['polar_sum']:.4f} / {made['pairs']} = {made['polar_chance']:.4f} in"
+        f" {document['polarity']} traces, {made['overall_sum']:.4f} / {made['pairs']} ="
+        f" {made['overall_chance']:.4f} in all: ratio {made['ratio']:.4f}, kept between"
+        f" {made['lowest']:.4f} and {made['highest']:.4f}: {made['weight']:.4f}"
+    )
+    preset = fitting["preset"]
+    yield (
+        f"matrices fitted by {preset['name']}, damping {preset['damping']:g}, smoothing"
+        f" {preset['smoothing']:g}, on {fitting['polar']['moves']} moves of"
+        f" {fitting['polar']['traces']} {document['polarity']} traces and"
+        f" {fitting['overall']['moves']} of {fitting['overall']['traces']}"
+    )
+
+
 def _cell_text(cell: dict[str, Any]) -> str:
     return (
         f"cell {cell['from']} → {cell['to']}: {cell['polar']:.4f} against {cell['overall']:.4f},"
-        f" support {cell['polar_support']:.1f} of {cell['overall_support']:.1f} moves"
+        f" support {cell['polar_support']:.1f} of {cell['overall_support']:.1f} moves, share"
+        f" {cell['polar_share']:.3f} against {cell['overall_share']:.3f}"
     )
 
 

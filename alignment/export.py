@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,32 @@ def find_row(folder: Path, trace_id: str) -> dict[str, Any] | None:
     """The row of a trace in an export, or None if the export does not hold it."""
     read_manifest(folder)
     for name in DATA_FILES.values():
-        with (folder / name).open(encoding="utf-8", newline="\n") as lines:
-            for line in lines:
-                row: dict[str, Any] = json.loads(line)
-                if row["id"] == trace_id:
-                    return row
+        row = _find_line(folder / name, "id", trace_id)
+        if row is not None:
+            return row
+    return None
+
+
+def find_drop(folder: Path, trace_id: str) -> dict[str, Any] | None:
+    """Why an export left a trace out: its line among the drops, or None if it has none."""
+    path = folder / DROPS_FILE
+    return _find_line(path, "trace_id", trace_id) if path.is_file() else None
+
+
+def _find_line(path: Path, field: str, value: str) -> dict[str, Any] | None:
+    """The first line of JSON whose field has the value; only lines that hold it are parsed."""
+    needle = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    if not path.stat().st_size:  # which cannot be mapped
+        return None
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        at = data.find(needle)
+        while at >= 0:
+            end = data.find(b"\n", at)
+            end = len(data) if end < 0 else end
+            row: dict[str, Any] = json.loads(data[data.rfind(b"\n", 0, at) + 1 : end])
+            if row.get(field) == value:
+                return row
+            at = data.find(needle, end)
     return None
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from alignment.export import ExportError, find_row
+from alignment.arithmetic import weigh
+from alignment.export import ExportError, find_drop, find_row
 from alignment.origins import (
     describe_origin_runs,
     list_decisions,
@@ -16,7 +17,6 @@ from alignment.origins import (
     list_steps,
 )
 from alignment.places import Place, PlaceError, at_character, at_segment
-from alignment.transitions import allowed_cells
 from store.errors import InvalidInput, NotFound
 from store.tables import Export, TaxonomyVersion, Trace
 
@@ -55,13 +55,36 @@ def get_row(export: Export, trace_id: str) -> dict[str, Any]:
         NotFound: the export does not hold the trace.
         InvalidInput: the export's folder is gone.
     """
+    return get_row_of(export.folder, trace_id)
+
+
+def get_row_of(folder: str, trace_id: str) -> dict[str, Any]:
+    """The row of a trace in the export that stands in a folder.
+
+    Raises:
+        NotFound: the export does not hold the trace.
+        InvalidInput: the folder is gone.
+    """
     try:
-        row = find_row(Path(export.folder), trace_id)
-    except (ExportError, OSError) as error:
-        raise InvalidInput(f"export {export.id} cannot be read: {error}; export again") from error
+        row = find_row(Path(folder), trace_id)
+    except (ExportError, OSError, ValueError) as error:
+        raise InvalidInput(
+            f"the export in {folder} cannot be read: {error}; export again"
+        ) from error
     if row is None:
-        raise NotFound(f"expected trace {trace_id!r} in export {export.id}, found no such row")
+        raise NotFound(f"expected trace {trace_id!r} in the export in {folder}, found no such row")
     return row
+
+
+def find_drop_reason(folder: str, trace_id: str) -> str:
+    """Why an export left a trace out, as it wrote it down, else that it does not say."""
+    try:
+        drop = find_drop(Path(folder), trace_id)
+    except (OSError, ValueError):
+        drop = None
+    if drop is None:
+        return "it was no training candidate"
+    return " ".join(filter(None, (drop["reason"], drop["detail"])))
 
 
 def explain(
@@ -117,6 +140,7 @@ def explain_place(
         **_behind(session, export, trace.id, version, unit),
         "runs": describe_origin_runs(session, export),
         "vocabulary": {
+            "id": version.id,
             "name": version.name,
             "status": version.status.value,
             "content_hash": version.content_hash,
@@ -126,11 +150,12 @@ def explain_place(
 
 
 def _weighing(export: Export, row: dict[str, Any], unit: dict[str, Any] | None) -> dict[str, Any]:
-    """The weight with its interval, its move, and the cells that the move may hide."""
+    """The weight with its interval, its move, and how it is worked out from the matrices."""
+    unmoved: dict[str, Any] = {"cells": [], "arithmetic": None, "fitting": None}
     if unit is None:
         certain = {"weight": 1.0, "weight_low": 1.0, "weight_high": 1.0, "ratio": 1.0}
-        return {"unit": None, **certain, "clipped": False, "move": None, "cells": []}
-    transitions = export.manifest["transitions"]
+        return {"unit": None, **certain, "clipped": False, "move": None, **unmoved}
+    move = unit["move"]
     return {
         "unit": {name: unit[name] for name in ("first_segment", "end_segment", "labels")},
         "weight": unit["weight"],
@@ -138,8 +163,8 @@ def _weighing(export: Export, row: dict[str, Any], unit: dict[str, Any] | None) 
         "weight_high": unit.get("weight_high"),
         "ratio": unit["ratio"],
         "clipped": unit["clipped"],
-        "move": unit["move"],
-        "cells": _cells(transitions, unit["move"], row["label"]),
+        "move": move,
+        **(weigh(export.manifest["transitions"], move, row["label"]) if move else unmoved),
     }
 
 
@@ -175,28 +200,3 @@ def _behind(
         "open_labels": labels,
         "decisions": list_decisions(session, version, keys, set(unit["labels"])),
     }
-
-
-def _cells(
-    transitions: dict[str, Any], move: list[list[str]] | None, desirable: bool
-) -> list[dict[str, Any]]:
-    """The cells that a move may hide, with both matrices' chances and support."""
-    if move is None:
-        return []
-    places = {name: place for place, name in enumerate(transitions["states"])}
-    allowed = allowed_cells(len(places) - 2)
-    overall = transitions["fits"]["overall"]
-    polar = transitions["fits"]["positive" if desirable else "negative"]
-    pairs = [(source, target) for source in move[0] for target in move[1]]
-    return [
-        {
-            "from": source,
-            "to": target,
-            "overall": overall["matrix"][places[source]][places[target]],
-            "polar": polar["matrix"][places[source]][places[target]],
-            "overall_support": overall["support"][places[source]][places[target]],
-            "polar_support": polar["support"][places[source]][places[target]],
-        }
-        for source, target in pairs
-        if allowed[places[source], places[target]]
-    ]

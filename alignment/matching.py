@@ -15,6 +15,7 @@ _ANSWER_PREFIX = re.compile(r"\A\s*(?:the\s+)?(?:final\s+)?answer\s*:\s*", re.IG
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _REMOVED: dict[int, str] = {ord(mark): "" for mark in string.punctuation}
 _SPACED: dict[int, str] = {ord(mark): " " for mark in string.punctuation}
+READINGS = (_REMOVED, _SPACED)  # punctuation is nothing ("U.S." in "US"), or a space ("1914-1918")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def find_position(
         return _position_on_boundaries(_collapsed(thinking), [plain(gold) for gold in golds])
     if how != "squad":
         raise MatchingError(f"expected a normalisation of 'plain' or 'squad', got {how!r}")
-    found = [_position_translated(thinking, golds, table) for table in (_REMOVED, _SPACED)]
+    found = [_position_translated(thinking, golds, table) for table in READINGS]
     return _outermost([position for position in found if position is not None])
 
 
@@ -100,6 +101,11 @@ def is_hit_gap(*, gold_in_thinking: bool, gold_is_answer: bool) -> bool:
 def is_misleading(*, gold_in_thinking: bool, gold_is_answer: bool) -> bool:
     """Whether thinking and answer disagree about the gold answer: EM_t ⊕ EM_a."""
     return gold_in_thinking != gold_is_answer
+
+
+def bare_words(text: str, reading: dict[int, str]) -> list[str]:
+    """The words of a text under one reading of punctuation, in lower case, without articles."""
+    return _without_articles(text.lower().translate(reading)).split()
 
 
 def answer_of(response: str) -> str:
@@ -141,7 +147,7 @@ def _position_translated(
 ) -> Position | None:
     """Where the golds' words stand in the thinking's, both under one reading of punctuation."""
     text = f" {_without_articles(_collapsed(thinking).lower().translate(table))} "
-    words = [_without_articles(plain(gold).lower().translate(table)) for gold in golds]
+    words = [" ".join(bare_words(plain(gold), table)) for gold in golds]
     needles = [f" {gold} " for gold in words if gold]
     starts = [at for needle in needles for at in (text.find(needle), text.rfind(needle)) if at >= 0]
     return Position(min(starts) / len(text), max(starts) / len(text)) if starts else None

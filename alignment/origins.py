@@ -217,6 +217,7 @@ def _decision(
     return {
         "id": event.id,
         "version": version.name,
+        "version_id": version.id,
         "revision": event.revision,
         "kind": event.kind,
         "payload": payload,

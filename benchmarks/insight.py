@@ -1,6 +1,6 @@
 """The insight pages at the paper's scale: from the key to the painted answer.
 
-    python -m benchmarks.insight [--questions N] [--rounds N] [--only axe]
+    python -m benchmarks.insight [--questions N] [--rounds N] [--only axe|search]
 
 A server in a process of its own on 23,878 instances, 2,473 labels, 80 clusters and an annotate run
 of 50,000 moves; a browser in this one. Every question is one that was not asked before.
@@ -13,10 +13,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import annotated, seeding
+from benchmarks import annotated, insight_search, seeding
 from benchmarks.insight_axe import measure_axe
 from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
+from benchmarks.settings import data_file
 from benchmarks.visitors import Visitor, p95
 from store.engine import transaction
 
@@ -86,9 +87,13 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
     parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
     parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
-    parser.add_argument("--only", choices=("axe",), help="measure this alone")
+    parser.add_argument("--only", choices=("axe", "search"), help="measure this alone")
+    parser.add_argument("--data", type=Path, default=data_file("traces.jsonl.gz"), help="traces")
     options = parser.parse_args()
     figures, details = earlier("insight")
+    if options.only == "search":
+        save("insight", figures | insight_search.measure(options.data), details)
+        return
     if options.only == "axe":
         with tempfile.TemporaryDirectory() as name:
             save("insight", figures | measure_axe(Path(name)), details)
@@ -108,7 +113,9 @@ def main() -> None:
         "whatif_first_ms": first,
         "trace_page_p95_ms": trace_ms,
     }
-    save("insight", figures, {"questions": options.questions - 1, "moves": options.moves})
+    figures |= insight_search.measure(options.data)
+    details |= {"questions": options.questions - 1, "moves": options.moves}
+    save("insight", figures, details)
 
 
 if __name__ == "__main__":

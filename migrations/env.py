@@ -10,6 +10,7 @@ from sqlmodel.sql.sqltypes import AutoString
 import store.tables  # noqa: F401  the tables register themselves
 from store.engine import get_engine
 from store.metadata import EnumByValue, UTCDateTime
+from store.schema import is_ours
 
 
 def render_item(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
@@ -33,6 +34,7 @@ def run() -> None:
             render_as_batch=engine.dialect.name == "sqlite",
             compare_type=True,
             render_item=render_item,
+            include_name=is_ours,
         )
         with context.begin_transaction():
             context.run_migrations()

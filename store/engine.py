@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from store.errors import InvalidInput
 from store.settings import database_url, driver_url
+from store.words import spaced
 
 BUSY_TIMEOUT_MS = 30_000
 # SQLite has one writer. Inside a process, waiting for a lock in turn beats polling the file,
@@ -51,6 +52,7 @@ def _parse(url: str) -> sa.URL:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
+    connection.create_function("spaced", 1, spaced, deterministic=True)  # for the index of words
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",

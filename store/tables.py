@@ -42,7 +42,7 @@ class Question(SQLModel, table=True):
     key: str = Field(max_length=64, unique=True)  # sha256 of the normalised text
     text: str
     gold_answers: list[str] = Field(sa_column=json_column())
-    dataset: str | None = Field(default=None, max_length=200)
+    dataset: str | None = Field(default=None, max_length=200, index=True)
 
 
 class Trace(SQLModel, table=True):
@@ -328,7 +328,10 @@ class AnnotatedStep(SQLModel, table=True):
     """
 
     __tablename__ = "annotated_step"
-    __table_args__ = (sa.UniqueConstraint("run_id", "trace_id", "source", "first_segment"),)
+    __table_args__ = (
+        sa.UniqueConstraint("run_id", "trace_id", "source", "first_segment"),
+        sa.Index("ix_annotated_step_run_id_source", "run_id", "source", "trace_id"),
+    )
     id: int = Field(default=None, primary_key=True)
     run_id: int = Field(foreign_key="run.id")
     trace_id: int = Field(foreign_key="trace.id", index=True)
@@ -343,10 +346,13 @@ class ControlledLabel(SQLModel, table=True):
     """A category of a frozen version on a step, with its confidence in [0, 10]."""
 
     __tablename__ = "controlled_label"
-    __table_args__ = (sa.UniqueConstraint("step_id", "category_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("step_id", "category_id"),
+        sa.Index("ix_controlled_label_category_id_step_id", "category_id", "step_id"),
+    )
     id: int = Field(default=None, primary_key=True)
     step_id: int = Field(foreign_key="annotated_step.id")
-    category_id: int = Field(foreign_key="category.id", index=True)
+    category_id: int = Field(foreign_key="category.id")
     confidence: float
 
 

@@ -39,6 +39,7 @@ from webapp.routes import (
     transitions,
     versions,
     vocabulary,
+    weights,
     whatif,
 )
 from webapp.source_figures import SourceFigures
@@ -67,6 +68,7 @@ SCREENS = (
     people,
     audit,
     traces,
+    weights,
     studies,
     labels,
     adjudications,

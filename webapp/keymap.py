@@ -52,6 +52,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("is-noise", "x", "it is noise"),
         Binding("pass", "n", "leave it, and look at the next one"),
     ),
+    "One trace": (
+        Binding("by-category", "c", "colour the segments by category"),
+        Binding("by-weight", "r", "colour the segments by what they weigh in training"),
+    ),
     "Label segments": (Binding("later", "n", "leave the trace for later, and go to the next one"),),
     "Other clusterings": (
         Binding("go-over", "y", "go over to the other clusters whole"),
@@ -67,6 +71,7 @@ FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
         ("?", "show the keys of this page"),
         ("Escape", "leave a field, or close what is open"),
     ),
+    "One trace": (("Enter", "open what made the weight of the segment with the focus"),),
     "Lists": (("Enter", "open the row; in the queue, begin with the first"),),
     "One cluster": (
         ("1 to 9", "choose a category"),

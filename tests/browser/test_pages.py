@@ -16,6 +16,7 @@ def addresses(world: World) -> list[str]:
         "/audit",
         "/password",
         "/traces",
+        "/traces?q=the+town&category=framing",
         f"/traces/{world.trace_id}",
         "/transitions",
         "/runs",

@@ -148,16 +148,17 @@ def test_lists_go_on_from_where_they_stopped(
             builders.add_run(session, RunKind.PAIR)
     ada = sign_in("Ada")
     pages = [ada.get("/traces").text]
-    pages.append(ada.get("/traces" + link_to_next(pages[0])).text)
+    for _ in range(2):
+        pages.append(ada.get("/traces" + link_to_next(pages[-1])).text)
     seen = [page.count('href="/traces/') for page in pages]
-    assert seen == [50, 16] and 'rel="next"' not in pages[1]
+    assert seen == [30, 30, 6] and 'rel="next"' not in pages[2]
     runs = ada.get("/runs?kind=pair").text
     assert ada.get("/runs" + link_to_next(runs)).text.count('href="/runs/') == 10
 
 
 def link_to_next(html: str) -> str:
     """Where the link to the next page leads."""
-    return unescape(html.split('<nav class="pager"')[1].split('href="')[1].split('"')[0])
+    return unescape(html.split('" rel="next"')[0].rpartition('href="')[2])
 
 
 def test_health_needs_no_one(visitor: Visitor) -> None:

@@ -23,6 +23,7 @@ def test_a_template_takes_exactly_the_fields_of_its_page(page: type[Page]) -> No
         own |= {name if isinstance(name, str) else name[1] for name in imported.names}
     for assigned in tree.find_all(nodes.Assign):
         own |= {name.name for name in (assigned.target,) if isinstance(name, nodes.Name)}
+    own |= {macro.name for macro in tree.find_all(nodes.Macro)}
     given = {field.name for field in fields(page)}
     assert meta.find_undeclared_variables(tree) - own == given
 

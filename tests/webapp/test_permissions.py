@@ -20,7 +20,7 @@ ALWAYS_REFUSED = {401, 403}
 def routes() -> Iterator[tuple[str, str, Action]]:
     """The method, an address and the action of every route."""
     values = {"version_id": "1", "trace_id": "1", "run_id": "1", "anchor": "c0", "key": "framing",
-              "study_id": "1"}  # fmt: skip
+              "study_id": "1", "export_id": "1", "segment": "0"}  # fmt: skip
     for screen in SCREENS:
         for route in screen.router.routes:
             assert isinstance(route, APIRoute)

@@ -7,30 +7,6 @@ from typing import ClassVar
 from store.tables import Run
 from webapp.pages.frame import Page
 from webapp.queries.runs import ExportRow, RunRow, Training
-from webapp.queries.traces import Pairing, SegmentText, TraceHead, TraceRow
-
-
-@dataclass(frozen=True)
-class TracesPage(Page):
-    """The traces as a list."""
-
-    template: ClassVar[str] = "traces.html"
-    rows: Sequence[TraceRow]
-    words: str
-    polarity: str
-    later: str
-
-
-@dataclass(frozen=True)
-class TracePage(Page):
-    """One trace: question, gold, answer, and the thinking piece by piece."""
-
-    template: ClassVar[str] = "trace.html"
-    trace: TraceHead
-    pairing: Pairing | None
-    segments: Sequence[SegmentText]
-    colours: Mapping[str, str]
-    later: str
 
 
 @dataclass(frozen=True)

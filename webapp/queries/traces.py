@@ -24,10 +24,12 @@ from store.tables import (
 )
 from webapp.queries.counts import newest_run
 
-PAGE_ROWS = 50
+QUESTION_CHARACTERS = 300
+SEARCHED_CHARACTERS = 100_000  # of a thinking part, for the excerpt
 SEGMENTS_SHOWN = 200
 SEGMENT_CHARACTERS = 20_000
 ANSWER_CHARACTERS = 20_000
+LOOKED_THROUGH = 200_000  # characters of a thinking part in which the gold is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,14 @@ class TraceRow:
     id: int
     external_id: str
     question: str
+    dataset: str | None
     model: str
     thinking_mode: ThinkingMode
     polarity: Polarity | None
     hit_gap: bool | None
+    z_on: int | None
+    thinking: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,9 @@ class NamedLabel:
 class SegmentText:
     """A piece of thinking, cut where it is too long to show."""
 
-    id: int
     position: int
+    start: int
+    end: int
     text: str
     hidden_characters: int
     open_labels: Sequence[NamedLabel]
@@ -90,31 +97,41 @@ class SegmentText:
 
 
 def list_traces(
-    session: Session, after: int | None, polarity: Polarity | None, words: str
+    session: Session, trace_ids: Sequence[int], searched: bool = False
 ) -> list[TraceRow]:
-    """Up to a page of traces and one more, by number from `after` on."""
-    query = (
+    """The traces with these numbers in their order, with their texts where those were searched."""
+    statement = _searched_rows() if searched else _rows()
+    found = session.connection().execute(statement, {"traces": list(trace_ids)})
+    rows = {row[0]: TraceRow(*row) for row in found}
+    return [rows[number] for number in trace_ids if number in rows]
+
+
+@cache
+def _rows() -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(
             col(Trace.id),
             col(Trace.external_id),
-            sa.func.substr(col(Question.text), 1, 300),
+            sa.func.substr(col(Question.text), 1, QUESTION_CHARACTERS),
+            col(Question.dataset),
             col(Trace.model),
             col(Trace.thinking_mode),
             col(TracePair.polarity),
             col(TracePair.hit_gap),
+            col(TracePair.z_on),
         )
         .join(Question, col(Question.id) == col(Trace.question_id))
         .outerjoin(TracePair, col(TracePair.on_trace_id) == col(Trace.id))
-        .where(col(Trace.id) > (after or 0))
-        .order_by(col(Trace.id))
-        .limit(PAGE_ROWS + 1)
+        .where(col(Trace.id).in_(sa.bindparam("traces", expanding=True)))
     )
-    if polarity is not None:
-        query = query.where(col(TracePair.polarity) == polarity)
-    if words:
-        found = col(Question.text).icontains(words, autoescape=True)
-        query = query.where(found | col(Trace.external_id).icontains(words, autoescape=True))
-    return [TraceRow(*row) for row in session.execute(query)]
+
+
+@cache
+def _searched_rows() -> sa.Select[*tuple[Any, ...]]:
+    return _rows().add_columns(
+        sa.func.substr(col(Trace.thinking), 1, SEARCHED_CHARACTERS),
+        sa.func.substr(col(Trace.answer), 1, ANSWER_CHARACTERS),
+    )
 
 
 def get_trace_head(session: Session, trace_id: int) -> TraceHead:
@@ -171,18 +188,31 @@ def _pair() -> sa.Select[*tuple[Any, ...]]:
     return pair.where(own).order_by(col(TracePair.id)).limit(1)
 
 
-def list_segments(session: Session, trace_id: int, first: int) -> list[SegmentText]:
-    """Up to a page of segments and one more, from position `first` on, with their labels."""
+def get_thinking(session: Session, trace_id: int) -> str:
+    """The thinking of a trace, cut where it is too long to be looked through."""
+    query = sa.select(sa.func.substr(col(Trace.thinking), 1, LOOKED_THROUGH))
+    return str(session.execute(query.where(col(Trace.id) == trace_id)).scalar_one())
+
+
+def list_segments(
+    session: Session, trace_id: int, first: int, run_id: int | None = None, source: str = ""
+) -> list[SegmentText]:
+    """Up to a page of segments and one more, from position `first` on, with their labels.
+
+    The categories are those that a source gave in an annotate run.
+    """
     asked = {"trace": trace_id, "first": first}
     rows = session.connection().execute(_segments(), asked).all()
     labels = _open_labels(session, [row[0] for row in rows])
-    categories = _categories(session, trace_id, [row[1] for row in rows])
+    said = {"trace": trace_id, "run": run_id, "source": source}
+    categories = _categories(session, said, [row[1] for row in rows])
     return [
         SegmentText(
-            row[0],
             row[1],
             row[2],
-            max(0, row[3] - SEGMENT_CHARACTERS),
+            row[3],
+            row[4],
+            max(0, row[3] - row[2] - SEGMENT_CHARACTERS),
             labels[row[0]],
             categories[row[1]],
         )
@@ -198,7 +228,9 @@ def _segments() -> sa.Select[*tuple[Any, ...]]:
     )
     own = col(Segment.trace_id) == sa.bindparam("trace")
     return (
-        sa.select(col(Segment.id), col(Segment.position), shown, length)
+        sa.select(
+            col(Segment.id), col(Segment.position), col(Segment.start), col(Segment.end), shown
+        )
         .join(Trace, col(Trace.id) == col(Segment.trace_id))
         .where(own, col(Segment.position) >= sa.bindparam("first"))
         .order_by(col(Segment.position))
@@ -234,10 +266,10 @@ def _labels_of() -> sa.Select[*tuple[Any, ...]]:
 
 
 def _categories(
-    session: Session, trace_id: int, positions: Sequence[int]
+    session: Session, said: dict[str, Any], positions: Sequence[int]
 ) -> defaultdict[int, list[NamedLabel]]:
     found: defaultdict[int, list[NamedLabel]] = defaultdict(list)
-    rows = session.connection().execute(_categories_of(), {"trace": trace_id})
+    rows = session.connection().execute(_categories_of(), said)
     for first, end, *label in rows:
         for position in positions:
             if first <= position < end:
@@ -259,8 +291,8 @@ def _categories_of() -> sa.Select[*tuple[Any, ...]]:
         .join(Category, col(Category.id) == col(ControlledLabel.category_id))
         .where(
             col(AnnotatedStep.trace_id) == sa.bindparam("trace"),
-            col(AnnotatedStep.run_id) == newest_run(RunKind.ANNOTATE),
-            col(AnnotatedStep.source) == "consensus",
+            col(AnnotatedStep.run_id) == sa.bindparam("run"),
+            col(AnnotatedStep.source) == sa.bindparam("source"),
         )
         .order_by(col(ControlledLabel.confidence).desc(), col(Category.position))
     )
