@@ -24,6 +24,7 @@ from taxonomy.decisions import (
     Decision,
     DecisionError,
     EditCategory,
+    Gather,
     MarkNoise,
     Merge,
     Remark,
@@ -38,7 +39,7 @@ from taxonomy.prospects import LabelQuestion, Prospects
 from taxonomy.standing import Standing, follow, stand
 from taxonomy.state import Event
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
+from taxonomy.views import CategoryView, Group, LabelView, PlacedLabel, Progress, Views
 
 __all__ = [
     "AddCategory",
@@ -47,10 +48,12 @@ __all__ = [
     "Checked",
     "Decision",
     "EditCategory",
+    "Gather",
     "Group",
     "LabelView",
     "MarkNoise",
     "Merge",
+    "PlacedLabel",
     "Progress",
     "Remark",
     "Rename",
@@ -83,6 +86,7 @@ class ReviewState:
     redoable: tuple[Event, ...]
     spread_revision: int
     prospects: Prospects | None
+    placed: Mapping[str, PlacedLabel]  # as the clustering has them: most frequent first
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -142,6 +146,7 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
         redoable=tuple(event for event in newest if event.kind == "undo"),
         spread_revision=shown.spread.revision,
         prospects=shown.spread.prospects,
+        placed=standing.clustering.placed,
     )
 
 

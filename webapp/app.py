@@ -23,6 +23,7 @@ from webapp.routes import (
     exports,
     health,
     keys,
+    label_map,
     labels,
     overview,
     passwords,
@@ -37,6 +38,7 @@ from webapp.routes import (
     vocabulary,
     whatif,
 )
+from webapp.scatter import Scatter
 from webapp.static_files import OwnFiles
 from webapp.study_figures import StudyFigures
 from webapp.turns import AT_ONCE, Turns
@@ -49,6 +51,7 @@ SCREENS = (
     decisions,
     queue,
     board,
+    label_map,
     disagreements,
     whatif,
     vocabulary,
@@ -78,6 +81,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
     app.state.grounds = Grounds()
+    app.state.scatter = Scatter()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -172,7 +172,7 @@ def _newest_own(
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", "queue", "board", "disagreements", ""):
+    if place in ("history", "noise", "queue", "board", "map", "disagreements", ""):
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)

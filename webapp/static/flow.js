@@ -65,7 +65,8 @@ function answered(xhr, request) {
     keep(null);
     if (xhr.status < 400) document.dispatchEvent(new CustomEvent("flow:sent", { detail: request.url }));
   }
-  if (!page?.getElementById("content") || modules(page) !== modules(document) || !page.body.dataset.person) {
+  const other = page && xhr.status < 400 && modules(page) !== modules(document); // a refusal is shown where one is
+  if (!page?.getElementById("content") || other || !page.body.dataset.person) {
     location.assign(moved ? address + (request.hash ?? "") : location.href);
     return;
   }

@@ -1,0 +1,82 @@
+// The page round the map: legend, list of the selection, and what its form sends.
+
+import { swatch } from "./map_paint.js";
+import { ranges } from "./map_select.js";
+
+const ROWS = 200;
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+export function say(text) {
+  const place = document.getElementById("said");
+  if (place.textContent !== text) place.textContent = text;
+}
+
+export function showLegend(list, groups, hidden, toggle) {
+  list.replaceChildren(...groups.flatMap((group, n) => {
+    if (!group.count) return [];
+    const mark = element("canvas", { "aria-hidden": "true" });
+    swatch(mark, group);
+    const button = element("button", { type: "button", class: "quiet", "aria-pressed": String(!hidden[n]) },
+      mark, element("bdi", {}, group.name), element("span", { class: "count" }, group.count.toLocaleString("en")));
+    if (group.note) button.title = group.note;
+    button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", String(!toggle(n)));
+    });
+    return [element("li", {}, button)];
+  }));
+}
+
+function rowOf(i, { places, state, texts, base, deciding }) {
+  const number = places.id[i], cluster = state.clusters[state.cluster[i]], category = state.categories[state.category[i]];
+  const tick = element("td", { class: "ticks" });
+  if (deciding) {
+    const box = element("input", { type: "checkbox", value: number, id: `label-${number}` });
+    box.checked = true;
+    tick.append(box);
+  }
+  const label = element("label", deciding ? { for: `label-${number}` } : {}, element("bdi", {}, texts?.[i] ?? "…"));
+  const place = cluster ? element("a", { href: `${base}/clusters/${cluster[0]}` }, element("bdi", {}, cluster[1] || "unnamed")) : element("span", { class: "note" }, "no cluster");
+  const chip = element("span", { class: `chip macro-${category ? category[3] : "none"}` }, element("bdi", {}, category?.[1] ?? "no category"));
+  const row = element("tr", {}, tick, element("th", { scope: "row" }, label), element("td", { class: "number" }, places.count[i].toLocaleString("en")),
+    element("td", {}, place), element("td", {}, chip), element("td", { class: "number" }, (state.doubt[i] / 100).toFixed(2)));
+  row.dataset.point = i;
+  return row;
+}
+
+// The first rows of the selection, the most frequent labels first.
+export function showRows(body, chosen, map) {
+  const rows = [];
+  for (let i = 0; i < chosen.length && rows.length < ROWS; i++) if (chosen[i]) rows.push(rowOf(i, map));
+  const left = map.count - rows.length;
+  if (!map.count) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, "Nothing is selected. What you select on the map stands here too.")));
+  if (left > 0) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, `and ${left.toLocaleString("en")} more, which a command is about as well`)));
+  body.replaceChildren(...rows);
+}
+
+export function countWords(count, instances) {
+  if (!count) return "Nothing selected";
+  return `${count.toLocaleString("en")} ${count === 1 ? "label" : "labels"} selected, ${instances.toLocaleString("en")} instances`;
+}
+
+// What the form sends for the selection: the numbers of its labels, briefly.
+export function fill(form, chosen, ids) {
+  const numbers = [];
+  for (let i = 0; i < chosen.length; i++) if (chosen[i]) numbers.push(ids[i]);
+  form.elements.chosen.value = ranges(numbers);
+}
+
+// The numbers of ranges, as a set.
+export function numbersOf(text) {
+  const numbers = new Set();
+  for (const part of text.split(",").filter(Boolean)) {
+    const [first, last = first] = part.split("-").map(Number);
+    for (let number = first; number <= last; number++) numbers.add(number);
+  }
+  return numbers;
+}
