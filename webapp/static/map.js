@@ -44,6 +44,11 @@ function group() {
   ({ groups, of } = colourBy(mode, state, inks()));
   const off = hiddenBy.get(mode);
   hidden = groups.map(({ name }) => Boolean(off?.has(name)));
+  dom.fresh = true;
+}
+
+function legend() {
+  dom.fresh = false;
   showLegend(dom.legend, groups, hidden, (n) => {
     hidden[n] = !hidden[n];
     hiddenBy.set(mode, new Set(groups.filter((_, at) => hidden[at]).map(({ name }) => name)));
@@ -62,7 +67,8 @@ function layOut() {
   for (let i = 0; i < n; i++) {
     x[i] = places.x[i] * scale + left;
     y[i] = top - places.y[i] * scale;
-    halves[i] = Math.min(60, Math.round(least * (1 + 1.1 * Math.log10(places.count[i] || 1))));
+    const wide = least * (1 + 1.1 * Math.log10(places.count[i] || 1)), coarse = wide > 24 ? 4 : wide > 10 ? 2 : 1;
+    halves[i] = Math.min(60, coarse * Math.round(wide / coarse)); // few sizes, so that few marks are made
   }
 }
 
@@ -90,6 +96,7 @@ function redraw(whole = true) {
     if (!dom || !places || !state) return;
     if (all) { layOut(); paint(); }
     drawOver();
+    if (dom.fresh) setTimeout(() => dom?.fresh && legend());
   });
 }
 
@@ -387,10 +394,11 @@ function bring() {
 function measure() {
   const box = dom.box.getBoundingClientRect();
   if (!box.width) return;
-  const kept = view.fit && size.width === Math.round(box.width);
-  size = { width: Math.round(box.width) - 2, height: Math.round(box.height) - 2, ratio: Math.min(devicePixelRatio || 1, 2) };
-  dom.picture.fit(size.width, size.height, size.ratio);
-  if (!kept && places) fitAll();
+  const width = Math.round(box.width) - 2, height = Math.round(box.height) - 2, ratio = Math.min(devicePixelRatio || 1, 2);
+  const same = width === size.width && height === size.height;
+  size = { width, height, ratio };
+  if (!dom.picture.fit(width, height, ratio) && same && view.fit) return;
+  if (places && !(same && view.fit)) fitAll();
   redraw();
 }
 
@@ -407,8 +415,6 @@ function find() {
 }
 
 function listen() {
-  for (const shownNow of document.querySelectorAll(".by-map")) shownNow.hidden = false;
-  for (const away of document.querySelectorAll(".by-list")) away.hidden = true;
   dom.box.addEventListener("pointerdown", onDown);
   dom.over.addEventListener("pointermove", onMove);
   dom.over.addEventListener("pointerup", onUp);
@@ -440,6 +446,7 @@ function show(fresh) {
   state = fresh;
   names = middles(places, state);
   group();
+  redraw();
   if (chosen?.length !== places.x.length) { chosen = new Uint8Array(places.x.length); matches = new Uint8Array(places.x.length); cursor = -1; found = 0; }
   measure();
 }

@@ -1,9 +1,23 @@
 // The page round the map: legend, list of the selection, and what its form sends.
 
-import { swatch } from "./map_paint.js";
 import { ranges } from "./map_select.js";
 
 const ROWS = 200;
+
+// The marks of the map as cut-outs: a canvas for each would take longer than the map itself.
+const CUTS = {
+  circle: "circle(44%)", square: "inset(10%)", diamond: "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)",
+  triangle: "polygon(50% 4%, 96% 90%, 4% 90%)", wedge: "polygon(50% 96%, 96% 10%, 4% 10%)",
+  cross: "polygon(20% 5%, 50% 35%, 80% 5%, 95% 20%, 65% 50%, 95% 80%, 80% 95%, 50% 65%, 20% 95%, 5% 80%, 35% 50%, 5% 20%)",
+  ring: "",
+};
+
+function swatch({ shape, colour }) {
+  const mark = element("span", { class: `swatch ${shape}`, "aria-hidden": "true" });
+  mark.style.clipPath = CUTS[shape];
+  mark.style.color = `rgb(${colour})`;
+  return mark;
+}
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -20,10 +34,8 @@ export function say(text) {
 export function showLegend(list, groups, hidden, toggle) {
   list.replaceChildren(...groups.flatMap((group, n) => {
     if (!group.count) return [];
-    const mark = element("canvas", { "aria-hidden": "true" });
-    swatch(mark, group);
     const button = element("button", { type: "button", class: "quiet", "aria-pressed": String(!hidden[n]) },
-      mark, element("bdi", {}, group.name), element("span", { class: "count" }, group.count.toLocaleString("en")));
+      swatch(group), element("bdi", {}, group.name), element("span", { class: "count" }, group.count.toLocaleString("en")));
     if (group.note) button.title = group.note;
     button.addEventListener("click", () => {
       button.setAttribute("aria-pressed", String(!toggle(n)));

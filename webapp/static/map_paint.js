@@ -2,40 +2,36 @@
 
 const sprites = new Map();
 
-function outline(pen, shape, c, r) {
-  pen.beginPath();
-  if (shape === "square") pen.rect(c - r * 0.85, c - r * 0.85, r * 1.7, r * 1.7);
-  else if (shape === "triangle") { pen.moveTo(c, c - r * 1.1); pen.lineTo(c + r, c + r * 0.8); pen.lineTo(c - r, c + r * 0.8); pen.closePath(); }
-  else if (shape === "wedge") { pen.moveTo(c, c + r * 1.1); pen.lineTo(c + r, c - r * 0.8); pen.lineTo(c - r, c - r * 0.8); pen.closePath(); }
-  else if (shape === "diamond") { pen.moveTo(c, c - r * 1.15); pen.lineTo(c + r * 1.15, c); pen.lineTo(c, c + r * 1.15); pen.lineTo(c - r * 1.15, c); pen.closePath(); }
-  else if (shape === "cross") { pen.moveTo(c - r * 0.8, c - r * 0.8); pen.lineTo(c + r * 0.8, c + r * 0.8); pen.moveTo(c + r * 0.8, c - r * 0.8); pen.lineTo(c - r * 0.8, c + r * 0.8); }
-  else pen.arc(c, c, r, 0, 2 * Math.PI);
-}
+// How far inside its edge a place of a shape is, in pixels; less than 0 outside.
+const INSIDE = {
+  circle: (dx, dy, r) => r - Math.hypot(dx, dy),
+  square: (dx, dy, r) => 0.87 * r - Math.max(Math.abs(dx), Math.abs(dy)),
+  diamond: (dx, dy, r) => (1.2 * r - Math.abs(dx) - Math.abs(dy)) * Math.SQRT1_2,
+  triangle: (dx, dy, r) => Math.min(0.8 * r - dy, (1.1 * r + dy - 1.9 * Math.abs(dx)) / 2.15),
+  wedge: (dx, dy, r) => INSIDE.triangle(dx, -dy, r),
+  cross: (dx, dy, r) => Math.min(0.9 * r - Math.max(Math.abs(dx), Math.abs(dy)), Math.max(0.8, r / 5) - Math.abs(Math.abs(dx) - Math.abs(dy)) * Math.SQRT1_2),
+  ring: (dx, dy, r) => Math.max(0.7, r / 6) - Math.abs(r - Math.hypot(dx, dy)),
+};
+
+const share = (far) => Math.min(1, Math.max(0, far + 0.5));
 
 // A mark of half as many pixels' radius: how much of each pixel it covers, of 256.
 function sprite(shape, halves) {
   const small = halves < 6; // a shape of so few pixels is a dot
   const key = `${small ? "circle" : shape} ${halves}`;
   if (sprites.has(key)) return sprites.get(key);
-  const r = halves / 2, size = 2 * Math.ceil(r * 1.2 + 1) + 1, c = size / 2;
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = size;
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  outline(pen, small ? "circle" : shape, c, r);
-  const open = !small && (shape === "cross" || shape === "ring");
-  pen.lineWidth = open ? Math.max(1.2, r / 3) : Math.max(0.8, r / 6);
-  pen.globalAlpha = small ? 0.92 : 0.7;
-  if (!open) pen.fill();
-  pen.globalAlpha = 1;
-  if (!small) pen.stroke();
-  const data = pen.getImageData(0, 0, size, size).data, offsets = [], covers = [];
-  const half = (size - 1) / 2;
-  for (let p = 0; p < size * size; p++) {
-    if (data[4 * p + 3] < 12) continue;
-    offsets.push(p % size - half, Math.floor(p / size) - half);
-    covers.push(Math.min(256, data[4 * p + 3] + 1));
+  const r = halves / 2, half = Math.ceil(r * 1.2 + 1), inside = INSIDE[small ? "circle" : shape];
+  const solid = small || shape === "cross" || shape === "ring", edge = Math.max(0.8, r / 6);
+  const offsets = [], covers = [];
+  for (let dy = -half; dy <= half; dy++) {
+    for (let dx = -half; dx <= half; dx++) {
+      const far = inside(dx, dy, r), cover = share(far) - (solid ? 0 : 0.3 * share(far - edge));
+      if (cover < 0.04) continue;
+      offsets.push(dx, dy);
+      covers.push(Math.round(256 * cover));
+    }
   }
-  const made = { half, offsets: Int16Array.from(offsets), covers: Uint16Array.from(covers), width: 0, steps: null };
+  const made = { half, offsets, covers: Uint16Array.from(covers), width: 0, steps: null };
   sprites.set(key, made);
   return made;
 }
@@ -74,11 +70,12 @@ export class Picture {
   fit(width, height, ratio) {
     this.ratio = ratio;
     const wide = Math.max(1, Math.round(width * ratio)), high = Math.max(1, Math.round(height * ratio));
-    if (this.image?.width === wide && this.image.height === high) return;
+    if (this.image?.width === wide && this.image.height === high) return false;
     this.canvas.width = wide;
     this.canvas.height = high;
     this.image = this.pen.createImageData(wide, high);
     this.pixels = new Uint32Array(this.image.data.buffer);
+    return true;
   }
 
   // `strong` marks the points that stand out; where there are none, all do. The first points are
@@ -104,16 +101,4 @@ export class Picture {
       blend(pixels, py * width + px, stepsOf(mark, width), mark.covers, colours[group]);
     }
   }
-}
-
-export function swatch(canvas, { shape, colour }) {
-  canvas.width = canvas.height = 32;
-  const pen = canvas.getContext("2d");
-  pen.strokeStyle = pen.fillStyle = `rgb(${colour})`;
-  pen.lineWidth = shape === "cross" || shape === "ring" ? 5 : 3;
-  outline(pen, shape, 16, 11);
-  pen.globalAlpha = 0.7;
-  if (shape !== "cross" && shape !== "ring") pen.fill();
-  pen.globalAlpha = 1;
-  pen.stroke();
 }
