@@ -64,7 +64,9 @@ def _add_points(session: Session, run_id: int, labels: int, clusters: int) -> No
          "definition": "", "cohesion": 0.7, "proposed_category": PROPOSED[n % len(PROPOSED)]}
         for n in range(clusters)
     ])  # fmt: skip
-    centres = [(pick.gauss(0, 10), pick.gauss(0, 7), pick.uniform(0.3, 1.2)) for _ in range(clusters)]
+    centres = [
+        (pick.gauss(0, 10), pick.gauss(0, 7), pick.uniform(0.3, 1.2)) for _ in range(clusters)
+    ]
     rows = []
     for number in range(labels):
         outside = number % 20 == 19
@@ -118,7 +120,9 @@ def _visit(
                 paints.append(painted)
                 lassos.append(_lasso(page, number))
             if number == 1 and shots:
-                page.screenshot(path=shots / f"map-{page.locator('[data-map]').get_attribute('data-ready')}.png")
+                page.screenshot(
+                    path=shots / f"map-{page.locator('[data-map]').get_attribute('data-ready')}.png"
+                )
             context.close()
         browser.close()
     return paints, lassos

@@ -75,9 +75,9 @@ class Form:
         """
         found = dict.fromkeys(self.numbers(name))
         for part in filter(None, self.token("chosen").split(",")):
-            first, _, last = part.partition("-")
+            first, dash, last = part.partition("-")
             low = _number(first, name)
-            high = _number(last, name) if last else low
+            high = _number(last, name) if dash else low
             if high - low + len(found) >= MAX_CHOSEN:
                 raise InvalidInput(f"expected up to {MAX_CHOSEN} of {name}, got more")
             found |= dict.fromkeys(range(low, high + 1))

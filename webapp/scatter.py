@@ -128,7 +128,6 @@ def _decider(label: LabelView, group: Group | None, deciders: Deciders) -> int:
 def _head(review: Review, deciders: Deciders) -> dict[str, Any]:
     colours = {name: int(style[-1]) for name, style in review.colours.items()}
     return {
-        "revision": review.revision,
         "clusters": [[group.anchor, group.name] for group in review.groups[:NOWHERE]],
         "categories": [
             [category.key, category.name, category.macro_strategy, colours[category.macro_strategy]]

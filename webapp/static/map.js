@@ -2,11 +2,10 @@
 // selected takes the commands of the form below it. The page may be put in anew under it.
 
 import { colourBy, describe, load, middles } from "./map_points.js";
-import { Picture } from "./map_paint.js";
 import { ahead, inLasso, inRing, nearest } from "./map_select.js";
 import { countWords, fill, numbersOf, say, showLegend, showRows } from "./map_page.js";
+import { drawOver, fitAll, halves, held, inks, layOut, measure, paint, pull, reveal, size, use, x, y, zoomAt } from "./map_view.js";
 
-const MARGIN = 28;
 const SAMPLE = 20_000; // points drawn while the map moves
 const KEPT = "mralign-map-selection"; // across the page that answers what if
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -15,27 +14,12 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let dom = null; // the elements of the page that is there now
 let address = "", places = null, state = null, texts = null, folded = null;
 let mode = "category", groups = [], of = null, names = [];
-let view = { zoom: 1, x: 0, y: 0 };
-let x = null, y = null, halves = null, size = { width: 0, height: 0, ratio: 1 };
 let chosen = null, count = 0, instances = 0;
 let matches = null, found = 0, current = -1;
 let cursor = -1, hovered = -1, ring = 0, before = null;
 let drag = null, moving = 0, frame = 0, panning = false, sent = false, focused = false;
 const hiddenBy = new Map(); // by way to colour: the names of groups that are not shown
 let hidden = [];
-
-function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function rgb(name) {
-  const text = token(name), long = text.length === 4 ? text.replace(/[0-9a-f]/gi, "$&$&") : text;
-  return [1, 3, 5].map((at) => parseInt(long.slice(at, at + 2), 16));
-}
-
-function inks() {
-  return { hues: [0, 1, 2, 3, 4, 5].map((n) => rgb(`--m${n}`)), none: rgb("--mx"), ink: rgb("--ink"), surface: rgb("--surface") };
-}
 
 const shown = (i) => !hidden[of[i]];
 const field = () => ({ x, y, halves, ratio: size.ratio, shown });
@@ -58,33 +42,6 @@ function legend() {
   });
 }
 
-function layOut() {
-  const { width, height, ratio } = size, n = places.x.length;
-  if (x?.length !== n) { x = new Float32Array(n); y = new Float32Array(n); halves = new Uint8Array(n); }
-  const scale = view.zoom * view.fit, grown = view.zoom ** 0.35 * 2 * ratio;
-  const least = Math.min(6, Math.max(1.4, 60 / n ** 0.4)) * grown;
-  const left = width / 2 - view.x * scale, top = height / 2 + view.y * scale;
-  for (let i = 0; i < n; i++) {
-    x[i] = places.x[i] * scale + left;
-    y[i] = top - places.y[i] * scale;
-    const wide = least * (1 + 1.1 * Math.log10(places.count[i] || 1)), coarse = wide > 24 ? 4 : wide > 10 ? 2 : 1;
-    halves[i] = Math.min(60, coarse * Math.round(wide / coarse)); // few sizes, so that few marks are made
-  }
-}
-
-function fitAll() {
-  let wide = 0, high = 0;
-  for (let i = 0; i < places.x.length; i++) { wide = Math.max(wide, places.x[i]); high = Math.max(high, places.y[i]); }
-  const fit = Math.min((size.width - 2 * MARGIN) / (wide || 1), (size.height - 2 * MARGIN) / (high || 1));
-  view = { zoom: 1, x: wide / 2, y: high / 2, fit };
-}
-
-function paint() {
-  const strong = count ? chosen : found ? matches : null;
-  const limit = moving ? Math.min(SAMPLE, x.length) : x.length;
-  dom.picture.paint({ x, y, halves, of, groups, hidden, strong, surface: rgb("--surface"), limit });
-}
-
 function redraw(whole = true) {
   if (frame === 2 || (frame === 1 && !whole)) return;
   const asked = frame;
@@ -94,66 +51,14 @@ function redraw(whole = true) {
     const all = frame === 2;
     frame = 0;
     if (!dom || !places || !state) return;
-    if (all) { layOut(); paint(); }
-    drawOver();
+    if (all) {
+      layOut(places);
+      const strong = count ? chosen : found ? matches : null;
+      paint({ of, groups, hidden, strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
+    }
+    drawOver({ names, matches: found ? matches : null, shown, hovered, cursor, ring, line: drag?.line });
     if (dom.fresh) setTimeout(() => dom?.fresh && legend());
   });
-}
-
-function circle(pen, i, more, width) {
-  pen.beginPath();
-  pen.arc(x[i], y[i], halves[i] / 2 / size.ratio + more, 0, 2 * Math.PI);
-  pen.lineWidth = width;
-  pen.stroke();
-}
-
-function drawNames(pen, ink, surface) {
-  const scale = view.zoom * view.fit, taken = [];
-  pen.font = `13px ${dom.font}`;
-  pen.textAlign = "center";
-  pen.lineJoin = "round";
-  for (const { name, x: px, y: py } of names.slice(0, Math.round(40 * Math.min(4, view.zoom)))) {
-    const cx = (px - view.x) * scale + size.width / 2, cy = size.height / 2 - (py - view.y) * scale;
-    if (!(cx > 0 && cy > 0 && cx < size.width && cy < size.height)) continue;
-    const text = name.length > 28 ? `${name.slice(0, 27)}…` : name, half = pen.measureText(text).width / 2 + 4;
-    if (cx < half || cx > size.width - half || taken.some((t) => Math.abs(t[0] - cx) < t[1] + half && Math.abs(t[2] - cy) < 20)) continue;
-    taken.push([cx, half, cy]);
-    pen.strokeStyle = surface;
-    pen.lineWidth = 4;
-    pen.strokeText(text, cx, cy + 4);
-    pen.fillStyle = ink;
-    pen.fillText(text, cx, cy + 4);
-  }
-}
-
-function drawOver() {
-  const { width, height, ratio } = size, over = dom.over, pen = over.getContext("2d");
-  if (over.width !== Math.round(width * ratio) || over.height !== Math.round(height * ratio)) {
-    over.width = Math.round(width * ratio);
-    over.height = Math.round(height * ratio);
-  }
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  const ink = token("--ink"), accent = token("--accent");
-  drawNames(pen, ink, token("--surface"));
-  pen.strokeStyle = ink;
-  if (found) for (let i = 0, left = 500; i < x.length && left; i++) if (matches[i] && shown(i)) { circle(pen, i, 3, 1.5); left--; }
-  if (hovered >= 0) circle(pen, hovered, 4, 2);
-  pen.strokeStyle = accent;
-  if (cursor >= 0) {
-    circle(pen, cursor, 5, 3);
-    if (ring) { pen.setLineDash([6, 4]); circle(pen, cursor, ring - halves[cursor] / 2 / ratio, 2); pen.setLineDash([]); }
-  }
-  if (drag?.line) {
-    pen.beginPath();
-    for (const point of drag.line) pen.lineTo(...point);
-    pen.globalAlpha = 0.12;
-    pen.fillStyle = accent;
-    pen.fill("evenodd");
-    pen.globalAlpha = 1;
-    pen.lineWidth = 2;
-    pen.stroke();
-  }
 }
 
 // How the selection changes: without a key anew, with Shift more, with Alt less.
@@ -170,6 +75,7 @@ function tally() {
   dom.count.textContent = countWords(count, instances);
   dom.box.dataset.selected = count;
   redraw();
+  delete dom.body.dataset.count;
   clearTimeout(dom.rows);
   dom.rows = setTimeout(listRows, 60);
 }
@@ -197,10 +103,8 @@ function settle() {
   moving = setTimeout(() => { moving = 0; redraw(); }, 120);
 }
 
-function zoomAt(px, py, times) {
-  const zoom = Math.min(80, Math.max(0.5, view.zoom * times)), scale = view.zoom * view.fit;
-  const dx = (px - size.width / 2) / scale, dy = (py - size.height / 2) / scale, part = 1 - view.zoom / zoom;
-  view = { ...view, zoom, x: view.x + dx * part, y: view.y - dy * part };
+function zoom(px, py, times) {
+  zoomAt(px, py, times);
   showTip(-1);
   ring = 0;
   settle();
@@ -208,24 +112,17 @@ function zoomAt(px, py, times) {
 }
 
 function zoomKey(times) {
-  if (!times) { fitAll(); ring = 0; redraw(); return; }
-  const on = cursor >= 0 ? [x[cursor], y[cursor]] : [size.width / 2, size.height / 2];
-  zoomAt(...on, times);
+  if (!times) { fitAll(places); ring = 0; redraw(); return; }
+  zoom(...(cursor >= 0 ? [x[cursor], y[cursor]] : [size.width / 2, size.height / 2]), times);
 }
 
 function place(i, tell = true) {
   cursor = i;
   ring = 0;
-  const scale = view.zoom * view.fit;
-  if (x[i] < 20 || y[i] < 20 || x[i] > size.width - 20 || y[i] > size.height - 20) {
-    view = { ...view, x: places.x[i], y: places.y[i] };
-    x[i] = size.width / 2;
-    y[i] = size.height / 2;
-    redraw();
-  }
+  const moved = reveal(i, places);
   showTip(i);
-  if (tell && scale) say(`${words(i).replaceAll("\n", ", ")}${chosen[i] ? ", selected" : ""}`);
-  redraw(false);
+  if (tell) say(`${words(i).replaceAll("\n", ", ")}${chosen[i] ? ", selected" : ""}`);
+  redraw(moved);
 }
 
 function step(event, [dx, dy]) {
@@ -296,7 +193,7 @@ function onDown(event) {
   event.preventDefault();
   dom.over.setPointerCapture(event.pointerId);
   const moves = panning || event.button === 1 || event.ctrlKey || event.metaKey;
-  drag = { start: at(event), line: moves ? null : [at(event)], from: view, far: false };
+  drag = { start: at(event), line: moves ? null : [at(event)], from: held(), far: false };
   showTip(-1);
 }
 
@@ -314,8 +211,7 @@ function onMove(event) {
     drag.line.push([px, py]);
     return redraw(false);
   }
-  const scale = view.zoom * view.fit;
-  view = { ...view, x: drag.from.x - (px - drag.start[0]) / scale, y: drag.from.y + (py - drag.start[1]) / scale };
+  pull(drag.from, px - drag.start[0], py - drag.start[1]);
   settle();
   redraw();
 }
@@ -333,7 +229,7 @@ function onUp(event) {
 
 function onWheel(event) {
   event.preventDefault();
-  zoomAt(...at(event), Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) / 240));
+  zoom(...at(event), Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) / 240));
 }
 
 function onKey(event) {
@@ -391,17 +287,6 @@ function bring() {
   for (let i = 0; i < chosen.length; i++) if (wanted.has(places.id[i])) chosen[i] = 1;
 }
 
-function measure() {
-  const box = dom.box.getBoundingClientRect();
-  if (!box.width) return;
-  const width = Math.round(box.width) - 2, height = Math.round(box.height) - 2, ratio = Math.min(devicePixelRatio || 1, 2);
-  const same = width === size.width && height === size.height;
-  size = { width, height, ratio };
-  if (!dom.picture.fit(width, height, ratio) && same && view.fit) return;
-  if (places && !(same && view.fit)) fitAll();
-  redraw();
-}
-
 function find() {
   const box = document.querySelector("[data-map]");
   if (!box) return null;
@@ -410,7 +295,7 @@ function find() {
     box, form, points: one("[data-map-points]"), over: one("[data-map-over]"), tip: one("[data-map-tip]"), legend: one("[data-map-legend]"),
     search: one("#q"), found: one("[data-map-found]"), body: one("[data-map-rows]"), base: box.dataset.map.replace(/\/map$/, ""),
     count: one("[data-map-count]") ?? document.createElement("p"), modes: [...document.querySelectorAll("input[name=colour]")],
-    picture: new Picture(one("[data-map-points]")), font: getComputedStyle(document.body).fontFamily, rows: 0,
+    rows: 0, fresh: false,
   };
 }
 
@@ -439,7 +324,8 @@ function listen() {
   const pan = document.querySelector("[data-map-pan]");
   pan.addEventListener("click", () => { panning = !panning; pan.setAttribute("aria-pressed", String(panning)); dom.box.classList.toggle("moves", panning); });
   for (const button of document.querySelectorAll("[data-map-zoom]")) button.addEventListener("click", () => zoomKey(Number(button.dataset.mapZoom)));
-  new ResizeObserver(measure).observe(dom.box);
+  new ResizeObserver(([{ target }]) => { if (target === dom?.box && measure(target, places)) redraw(); }).observe(dom.box);
+  use(dom.points, dom.over);
 }
 
 function show(fresh) {
@@ -448,7 +334,7 @@ function show(fresh) {
   group();
   redraw();
   if (chosen?.length !== places.x.length) { chosen = new Uint8Array(places.x.length); matches = new Uint8Array(places.x.length); cursor = -1; found = 0; }
-  measure();
+  measure(dom.box, places);
 }
 
 async function catchUp(tag) {

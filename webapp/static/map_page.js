@@ -69,6 +69,7 @@ export function showRows(body, chosen, map) {
   if (!map.count) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, "Nothing is selected. What you select on the map stands here too.")));
   if (left > 0) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, `and ${left.toLocaleString("en")} more, which a command is about as well`)));
   body.replaceChildren(...rows);
+  body.dataset.count = map.count;
 }
 
 export function countWords(count, instances) {
