@@ -52,7 +52,8 @@ def spot(tab: Tab, words: str) -> tuple[float, float]:
     tip.get_by_text(words).wait_for()
     box, over = tip.bounding_box(), page.locator("[data-map]").bounding_box()
     page.locator("#q").fill("")
-    aside = (box["x"] - 14, *(over["x"] + share * over["width"] for share in (0.98, 0.97)))
+    right = over["x"] + over["width"]
+    aside = (box["x"] - 14, *(right - far for far in range(8, 60, 4)))
     for x in aside:
         for y in (box["y"] + box["height"] + 12, box["y"] - 14):
             page.mouse.move(x, y)
@@ -74,9 +75,9 @@ def lasso(page: Any, points: list[tuple[float, float]], key: str = "") -> None:
         page.keyboard.up(key)
 
 
-def round_about(x: float, y: float, far: float = 25) -> list[tuple[float, float]]:
-    """A square round a place."""
-    return [(x - far, y - far), (x + far, y - far), (x + far, y + far), (x - far, y + far)]
+def round_about(x: float, y: float) -> list[tuple[float, float]]:
+    """A frame round a place and the labels of its cluster."""
+    return [(x - 40, y - 25), (x + 40, y - 25), (x + 40, y + 25), (x - 40, y + 25)]
 
 
 def test_labels_are_drawn_round_and_moved_by_mouse(tabs: Tabs) -> None:

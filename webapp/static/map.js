@@ -2,8 +2,9 @@
 // selected takes the commands of the form below it. The page may be put in anew under it.
 
 import { colourBy, describe, load, middles } from "./map_points.js";
+import { Choice } from "./map_choice.js";
 import { ahead, inLasso, inRing, nearest } from "./map_select.js";
-import { countWords, fill, numbersOf, say, showLegend, showRows } from "./map_page.js";
+import { countWords, fill, find, listKeys, numbersOf, putTip, say, showLegend, showRows } from "./map_page.js";
 import { drawOver, fitAll, halves, held, inks, layOut, measure, paint, pull, reveal, size, use, x, y, zoomAt } from "./map_view.js";
 
 const SAMPLE = 20_000; // points drawn while the map moves
@@ -14,8 +15,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 let dom = null; // the elements of the page that is there now
 let address = "", places = null, state = null, texts = null, folded = null;
 let mode = "category", groups = [], of = null, names = [];
-let chosen = null, count = 0, instances = 0;
-let matches = null, found = 0, current = -1;
+let choice = null;
 let cursor = -1, hovered = -1, ring = 0, before = null;
 let drag = null, moving = 0, frame = 0, panning = false, sent = false, focused = false;
 const hiddenBy = new Map(); // by way to colour: the names of groups that are not shown
@@ -53,27 +53,22 @@ function redraw(whole = true) {
     if (!dom || !places || !state) return;
     if (all) {
       layOut(places);
-      const strong = count ? chosen : found ? matches : null;
-      paint({ of, groups, hidden, strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
+      paint({ of, groups, hidden, strong: choice.strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
     }
-    drawOver({ names, matches: found ? matches : null, shown, hovered, cursor, ring, line: drag?.line });
+    drawOver({ names, matches: choice.found ? choice.matches : null, shown, hovered, cursor, ring, line: drag?.line });
     if (dom.fresh) setTimeout(() => dom?.fresh && legend());
   });
 }
 
-// How the selection changes: without a key anew, with Shift more, with Alt less.
-function change(event, pick, hold = false) {
-  const less = event.altKey;
-  if (!event.shiftKey && !less && !hold) chosen.fill(0);
-  pick((i) => { chosen[i] = less ? 0 : 1; });
+function change(event, pick) {
+  choice.change(event, pick);
   tally();
 }
 
 function tally() {
-  count = instances = 0;
-  for (let i = 0; i < chosen.length; i++) if (chosen[i]) { count++; instances += places.count[i]; }
-  dom.count.textContent = countWords(count, instances);
-  dom.box.dataset.selected = count;
+  choice.tally(places.count);
+  dom.count.textContent = countWords(choice);
+  dom.box.dataset.selected = choice.count;
   redraw();
   delete dom.body.dataset.count;
   clearTimeout(dom.rows);
@@ -81,7 +76,7 @@ function tally() {
 }
 
 function listRows() {
-  showRows(dom.body, chosen, { places, state, texts, count, base: dom.base, deciding: Boolean(dom.form.elements.chosen) });
+  showRows(dom.body, choice, { places, state, texts, base: dom.base, deciding: Boolean(dom.form.elements.chosen) });
 }
 
 function words(i) {
@@ -90,12 +85,7 @@ function words(i) {
 
 function showTip(i) {
   hovered = i;
-  dom.tip.hidden = i < 0;
-  if (i < 0) return;
-  dom.tip.textContent = words(i);
-  const left = Math.min(x[i] + 14, size.width - dom.tip.offsetWidth - 4), above = y[i] - dom.tip.offsetHeight - 12;
-  dom.tip.style.left = `${Math.max(4, left)}px`;
-  dom.tip.style.top = `${above > 4 ? above : Math.min(y[i] + 14, size.height - dom.tip.offsetHeight - 4)}px`;
+  putTip(dom.tip, i < 0 ? "" : words(i), x[i], y[i], size);
 }
 
 function settle() {
@@ -121,7 +111,7 @@ function place(i, tell = true) {
   ring = 0;
   const moved = reveal(i, places);
   showTip(i);
-  if (tell) say(`${words(i).replaceAll("\n", ", ")}${chosen[i] ? ", selected" : ""}`);
+  if (tell) say(`${words(i).replaceAll("\n", ", ")}${choice.chosen[i] ? ", selected" : ""}`);
   redraw(moved);
 }
 
@@ -134,11 +124,10 @@ function step(event, [dx, dy]) {
 
 function growRing(times) {
   if (cursor < 0) return say("Go to a label first, with the arrow keys or the search.");
-  if (!ring) before = chosen.slice();
+  if (!ring) before = choice.chosen.slice();
   ring = times > 1 ? Math.max(14, ring * times) : ring * times < 14 ? 0 : ring * times;
-  chosen.set(before);
-  if (ring) inRing(cursor, ring, field(), (i) => { chosen[i] = 1; });
-  tally();
+  choice.chosen.set(before);
+  change({ shiftKey: true }, (take) => { if (ring) inRing(cursor, ring, field(), take); });
   say(dom.count.textContent);
 }
 
@@ -149,37 +138,32 @@ function selectLike(array, what) {
 }
 
 function selectMatches() {
-  if (!found) return say("Nothing is found yet: search first.");
+  if (!choice?.found) return say("Nothing is found yet: search first.");
+  const { matches } = choice;
   change({ shiftKey: true }, (take) => { for (let i = 0; i < matches.length; i++) if (matches[i] && shown(i)) take(i); });
   say(dom.count.textContent);
 }
 
 function clear() {
   if (drag) { drag = null; return redraw(false); }
-  chosen.fill(0);
   cursor = -1;
   ring = 0;
   showTip(-1);
-  tally();
+  change({}, () => {});
 }
 
 function search() {
-  const wanted = dom.search.value.trim().toLowerCase();
-  matches = new Uint8Array(x.length);
-  found = 0;
-  current = -1;
-  folded ??= texts?.map((text) => text.toLowerCase());
-  if (wanted && folded) for (let i = 0; i < folded.length; i++) if (folded[i].includes(wanted)) { matches[i] = 1; found++; }
-  dom.found.textContent = wanted ? `${found.toLocaleString("en")} of ${x.length.toLocaleString("en")} labels found` : `${x.length.toLocaleString("en")} labels`;
+  if (!choice || !texts) return;
+  const wanted = dom.search.value.trim().toLowerCase(), all = texts.length.toLocaleString("en");
+  folded ??= texts.map((text) => text.toLowerCase());
+  choice.search(folded, wanted);
+  dom.found.textContent = wanted ? `${choice.found.toLocaleString("en")} of ${all} labels found` : `${all} labels`;
   redraw();
 }
 
 function nextMatch() {
-  if (!found) return;
-  let i = current;
-  do i = (i + 1) % x.length; while (!matches[i]);
-  current = i;
-  place(i);
+  const i = choice?.next() ?? -1;
+  if (i >= 0) place(i);
 }
 
 function at(event) {
@@ -238,7 +222,7 @@ function onKey(event) {
   if (arrow) step(event, arrow);
   else if (event.key === " ") {
     if (cursor < 0) return;
-    change({ shiftKey: true, altKey: Boolean(chosen[cursor]) }, (take) => take(cursor));
+    change({ shiftKey: true, altKey: Boolean(choice.chosen[cursor]) }, (take) => take(cursor));
     say(dom.count.textContent);
   } else return;
   event.preventDefault();
@@ -249,7 +233,6 @@ const KEYS = {
   "map-grow": () => growRing(1.35), "map-shrink": () => growRing(1 / 1.35),
   "map-cluster": () => selectLike(state.cluster, "cluster"), "map-category": () => selectLike(state.category, "category"),
 };
-const MODES = ["category", "cluster", "doubt", "reviewer"];
 
 // The keys that no element of the page names.
 function onPressed(event) {
@@ -267,12 +250,12 @@ function onPressed(event) {
 
 // A command is about the selection, else about the label with the ring round it.
 function onSubmit(event) {
-  if (!count && cursor >= 0) change({}, (take) => take(cursor));
-  if (!count) {
+  if (choice && !choice.count && cursor >= 0) change({}, (take) => take(cursor));
+  if (!choice?.count) {
     event.preventDefault();
     return say("Select labels first.");
   }
-  fill(dom.form, chosen, places.id);
+  fill(dom.form, choice.chosen, places.id);
   const asks = event.submitter?.hasAttribute("formaction");
   if (asks) sessionStorage.setItem(KEPT, JSON.stringify([address, dom.form.elements.chosen.value]));
   sent = !asks;
@@ -284,19 +267,7 @@ function bring() {
   sessionStorage.removeItem(KEPT);
   if (kept !== address) return;
   const wanted = numbersOf(numbers);
-  for (let i = 0; i < chosen.length; i++) if (wanted.has(places.id[i])) chosen[i] = 1;
-}
-
-function find() {
-  const box = document.querySelector("[data-map]");
-  if (!box) return null;
-  const one = (selector) => document.querySelector(selector), form = one("#map-form");
-  return {
-    box, form, points: one("[data-map-points]"), over: one("[data-map-over]"), tip: one("[data-map-tip]"), legend: one("[data-map-legend]"),
-    search: one("#q"), found: one("[data-map-found]"), body: one("[data-map-rows]"), base: box.dataset.map.replace(/\/map$/, ""),
-    count: one("[data-map-count]") ?? document.createElement("p"), modes: [...document.querySelectorAll("input[name=colour]")],
-    rows: 0, fresh: false,
-  };
+  change({ shiftKey: true }, (take) => places.id.forEach((number, i) => { if (wanted.has(number)) take(i); }));
 }
 
 function listen() {
@@ -312,9 +283,7 @@ function listen() {
   dom.search.addEventListener("input", search);
   document.querySelector("[data-map-matches]").addEventListener("click", selectMatches);
   dom.body.addEventListener("change", ({ target }) => {
-    chosen[target.closest("tr").dataset.point] = target.checked ? 1 : 0;
-    clearTimeout(dom.rows);
-    tally();
+    change({ shiftKey: true, altKey: !target.checked }, (take) => take(Number(target.closest("tr").dataset.point)));
     clearTimeout(dom.rows); // the row stays, so that it can be ticked again
   });
   for (const radio of dom.modes) {
@@ -333,7 +302,6 @@ function show(fresh) {
   names = middles(places, state);
   group();
   redraw();
-  if (chosen?.length !== places.x.length) { chosen = new Uint8Array(places.x.length); matches = new Uint8Array(places.x.length); cursor = -1; found = 0; }
   measure(dom.box, places);
 }
 
@@ -342,38 +310,56 @@ async function catchUp(tag) {
   if (fresh.tag !== tag && dom?.box.isConnected && dom.box.dataset.map === address) { show(fresh); tally(); }
 }
 
-async function begin() {
-  const here = find();
-  if (!here) { sent = false; dom = null; return; }
-  dom = here;
-  if (dom.box.dataset.map !== address) { address = dom.box.dataset.map; places = state = texts = folded = null; cursor = -1; }
-  listen();
-  panning = false;
-  if (sent) { chosen?.fill(0); cursor = -1; ring = 0; sent = false; if (focused) dom.box.focus({ preventScroll: true }); }
-  if (state) { show(state); tally(); }
-  const asked = address, all = await Promise.all([places ?? load(`${asked}/places`), load(`${asked}/state`)]);
-  if (address !== asked || dom !== here) return;
-  places = all[0];
-  show(all[1]);
+// The points again, or for the first time; on another clustering the selection is let go.
+async function refresh(here) {
+  const asked = address, [where, now] = await Promise.all([load(`${asked}/places`), load(`${asked}/state`)]);
+  if (address !== asked || dom !== here) return false;
+  if (places?.tag !== where.tag || !choice) {
+    places = where;
+    texts = folded = null;
+    choice = new Choice(places.x.length);
+    cursor = -1;
+  }
+  show(now);
   bring();
   tally();
+  return true;
+}
+
+async function begin() {
+  const here = find();
+  panning = false;
+  if (!here) { sent = false; dom = null; return; }
+  dom = here;
+  if (dom.box.dataset.map !== address) { address = dom.box.dataset.map; places = state = choice = null; }
+  listen();
+  if (sent && choice) { choice.chosen.fill(0); cursor = -1; ring = 0; if (focused) dom.box.focus({ preventScroll: true }); }
+  sent = false;
+  if (state) { show(state); tally(); }
+  if (!await refresh(here)) return;
   await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   dom.box.dataset.ready = places.x.length;
   document.dispatchEvent(new Event("map:painted"));
-  texts ??= (await load(`${asked}/texts`)).texts;
+  texts ??= (await load(`${address}/texts`)).texts;
   if (dom !== here) return;
   listRows();
   if (dom.search.value) search();
   if (location.search.includes("done=")) setTimeout(catchUp, 1500, state.tag); // what follows for other labels
 }
 
+// Without points there is still the list that a page without a script has.
+function start() {
+  begin().catch((error) => {
+    document.body.classList.add("plain");
+    say("The map could not be drawn. The list below holds the same labels.");
+    throw error;
+  });
+}
+
 document.addEventListener("keys:pressed", onPressed);
 document.addEventListener("keys:listed", ({ detail }) => {
-  if (!dom?.box.isConnected) return;
-  const { keygrow, keyshrink, keycluster, keycategory } = dom.box.dataset;
-  detail.push(["← ↑ → ↓", "to the next label that way; with Shift, select it"], ["Space", "select the label, or not"], [`${keyshrink} ${keygrow}`, "shrink and grow a ring round it"],
-    [keycluster, "select its cluster"], [keycategory, "select its category"], ["+ - 0", "zoom in, out, see all"], ["1 to 4", "colour by category, cluster, doubt, reviewer"], ["Escape", "clear the selection"]);
+  if (dom?.box.isConnected) listKeys(detail, dom.box.dataset);
 });
 dark.addEventListener("change", () => { if (dom && state) { group(); redraw(); } });
-document.addEventListener("flow:shown", begin);
-begin();
+document.addEventListener("flow:shown", start);
+start();

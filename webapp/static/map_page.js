@@ -62,17 +62,17 @@ function rowOf(i, { places, state, texts, base, deciding }) {
 }
 
 // The first rows of the selection, the most frequent labels first.
-export function showRows(body, chosen, map) {
+export function showRows(body, { chosen, count }, map) {
   const rows = [];
   for (let i = 0; i < chosen.length && rows.length < ROWS; i++) if (chosen[i]) rows.push(rowOf(i, map));
-  const left = map.count - rows.length;
-  if (!map.count) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, "Nothing is selected. What you select on the map stands here too.")));
+  const left = count - rows.length;
+  if (!count) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, "Nothing is selected. What you select on the map stands here too.")));
   if (left > 0) rows.push(element("tr", {}, element("td"), element("td", { colspan: 5, class: "note" }, `and ${left.toLocaleString("en")} more, which a command is about as well`)));
   body.replaceChildren(...rows);
-  body.dataset.count = map.count;
+  body.dataset.count = count;
 }
 
-export function countWords(count, instances) {
+export function countWords({ count, instances }) {
   if (!count) return "Nothing selected";
   return `${count.toLocaleString("en")} ${count === 1 ? "label" : "labels"} selected, ${instances.toLocaleString("en")} instances`;
 }
@@ -92,4 +92,31 @@ export function numbersOf(text) {
     for (let number = first; number <= last; number++) numbers.add(number);
   }
   return numbers;
+}
+
+// The elements of the page that is there now; null where it has no map.
+export function find() {
+  const one = (selector) => document.querySelector(selector), box = one("[data-map]");
+  return box && {
+    box, form: one("#map-form"), points: one("[data-map-points]"), over: one("[data-map-over]"), tip: one("[data-map-tip]"),
+    legend: one("[data-map-legend]"), search: one("#q"), found: one("[data-map-found]"), body: one("[data-map-rows]"),
+    count: one("[data-map-count]") ?? document.createElement("p"), modes: [...document.querySelectorAll("input[name=colour]")],
+    base: box.dataset.map.replace(/\/map$/, ""), rows: 0, fresh: false,
+  };
+}
+
+// What is said of a label, beside it and within the map.
+export function putTip(tip, text, x, y, { width, height }) {
+  tip.hidden = !text;
+  if (!text) return;
+  tip.textContent = text;
+  const left = Math.min(x + 14, width - tip.offsetWidth - 4), above = y - tip.offsetHeight - 12;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${above > 4 ? above : Math.min(y + 14, height - tip.offsetHeight - 4)}px`;
+}
+
+export function listKeys(rows, { keygrow, keyshrink, keycluster, keycategory }) {
+  rows.push(["← ↑ → ↓", "to the next label that way; with Shift, select it"], ["Space", "select the label, or not"],
+    [`${keyshrink} ${keygrow}`, "shrink and grow a ring round it"], [keycluster, "select its cluster"], [keycategory, "select its category"],
+    ["+ - 0", "zoom in, out, see all"], ["1 to 4", "colour by category, cluster, doubt, reviewer"], ["Escape", "clear the selection"]);
 }

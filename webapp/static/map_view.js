@@ -6,7 +6,8 @@ import { Picture } from "./map_paint.js";
 const MARGIN = 28;
 export let x = null, y = null, halves = null; // on the canvas; radii in halves of its pixels
 export let size = { width: 0, height: 0, ratio: 1 };
-let view = { zoom: 1, x: 0, y: 0, fit: 0 };
+const WIDEST = 1.5; // a map of a wide window is drawn so much wider than high, and no more
+let view = { zoom: 1, x: 0, y: 0, fit: 0, wide: 1 };
 let picture = null, over = null, font = "";
 
 function token(name) {
@@ -46,17 +47,17 @@ export function measure(box, places) {
 export function fitAll(places) {
   let wide = 0, high = 0;
   for (let i = 0; i < places.x.length; i++) { wide = Math.max(wide, places.x[i]); high = Math.max(high, places.y[i]); }
-  const fit = Math.min((size.width - 2 * MARGIN) / (wide || 1), (size.height - 2 * MARGIN) / (high || 1));
-  view = { zoom: 1, x: wide / 2, y: high / 2, fit };
+  const across = (size.width - 2 * MARGIN) / (wide || 1), fit = Math.min(across, (size.height - 2 * MARGIN) / (high || 1));
+  view = { zoom: 1, x: wide / 2, y: high / 2, fit, wide: Math.min(WIDEST, across / fit) };
 }
 
 export function layOut(places) {
-  const { width, height, ratio } = size, n = places.x.length, by = scale();
+  const { width, height, ratio } = size, n = places.x.length, by = scale(), across = by * view.wide;
   if (x?.length !== n) { x = new Float32Array(n); y = new Float32Array(n); halves = new Uint8Array(n); }
   const least = Math.min(6, Math.max(1.4, 60 / n ** 0.4)) * view.zoom ** 0.35 * 2 * ratio;
-  const left = width / 2 - view.x * by, top = height / 2 + view.y * by;
+  const left = width / 2 - view.x * across, top = height / 2 + view.y * by;
   for (let i = 0; i < n; i++) {
-    x[i] = places.x[i] * by + left;
+    x[i] = places.x[i] * across + left;
     y[i] = top - places.y[i] * by;
     const wide = least * (1 + 1.1 * Math.log10(places.count[i] || 1)), coarse = wide > 24 ? 4 : wide > 10 ? 2 : 1;
     halves[i] = Math.min(60, coarse * Math.round(wide / coarse)); // few sizes, so that few marks are made
@@ -65,7 +66,7 @@ export function layOut(places) {
 
 export function zoomAt(px, py, times) {
   const zoom = Math.min(80, Math.max(0.5, view.zoom * times));
-  const dx = (px - size.width / 2) / scale(), dy = (py - size.height / 2) / scale(), part = 1 - view.zoom / zoom;
+  const dx = (px - size.width / 2) / scale() / view.wide, dy = (py - size.height / 2) / scale(), part = 1 - view.zoom / zoom;
   view = { ...view, zoom, x: view.x + dx * part, y: view.y - dy * part };
 }
 
@@ -73,7 +74,7 @@ export function zoomAt(px, py, times) {
 export const held = () => view;
 
 export function pull(from, dx, dy) {
-  view = { ...view, x: from.x - dx / scale(), y: from.y + dy / scale() };
+  view = { ...view, x: from.x - dx / scale() / view.wide, y: from.y + dy / scale() };
 }
 
 // Bring a point to the middle where it is out of sight; whether it was.
@@ -102,7 +103,7 @@ function drawNames(pen, names, ink, surface) {
   pen.textAlign = "center";
   pen.lineJoin = "round";
   for (const { name, x: px, y: py } of names.slice(0, Math.round(40 * Math.min(4, view.zoom)))) {
-    const cx = (px - view.x) * scale() + size.width / 2, cy = size.height / 2 - (py - view.y) * scale();
+    const cx = (px - view.x) * scale() * view.wide + size.width / 2, cy = size.height / 2 - (py - view.y) * scale();
     if (!(cx > 0 && cy > 0 && cx < size.width && cy < size.height)) continue;
     const text = name.length > 28 ? `${name.slice(0, 27)}…` : name, half = pen.measureText(text).width / 2 + 4;
     if (cx < half || cx > size.width - half || taken.some((t) => Math.abs(t[0] - cx) < t[1] + half && Math.abs(t[2] - cy) < 20)) continue;
