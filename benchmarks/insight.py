@@ -1,6 +1,6 @@
 """The insight pages at the paper's scale: from the key to the painted answer.
 
-    python -m benchmarks.insight [--questions N] [--rounds N]
+    python -m benchmarks.insight [--questions N] [--rounds N] [--only map]
 
 A server in a process of its own on 23,878 instances, 2,473 labels, 80 clusters and an annotate run
 of 50,000 moves; a browser in this one. Every question is one that was not asked before.
@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import annotated, seeding
-from benchmarks.record import save
+from benchmarks import annotated, insight_map, seeding
+from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
 from benchmarks.visitors import Visitor, p95
 from store.engine import transaction
@@ -85,7 +85,16 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
     parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
     parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
+    parser.add_argument("--only", choices=("map",), help="measure this alone")
+    parser.add_argument("--loads", type=int, default=12, help="times each map is loaded")
+    parser.add_argument("--shots", type=Path, help="a folder for pictures of the maps")
     options = parser.parse_args()
+    figures, details = earlier("insight")
+    details |= {"map_loads": options.loads}
+    figures |= insight_map.measure(options.loads, options.shots)
+    if options.only:
+        save("insight", figures, details)
+        return
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{Path(name) / 'insight.sqlite3'}"
         engine, seeded = seeded_engine(url, reviewers=1)
@@ -94,13 +103,14 @@ def main() -> None:
         with server(url) as (address, _):
             first, *times = ask_all(address, version_id, options.questions)
             trace_ms = read_traces(address, 900, options.rounds)
-    figures = {
+    figures |= {
         "whatif_ms": p95(times),
         "whatif_median_ms": statistics.median(times),
         "whatif_first_ms": first,
         "trace_page_p95_ms": trace_ms,
     }
-    save("insight", figures, {"questions": options.questions - 1, "moves": options.moves})
+    details |= {"questions": options.questions - 1, "moves": options.moves}
+    save("insight", figures, details)
 
 
 if __name__ == "__main__":

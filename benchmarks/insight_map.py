@@ -10,6 +10,7 @@ reads the clustering, is not counted.
 import random
 import shutil
 import statistics
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from store.tables import Cluster, ClusterMembership, OpenLabel, Run
 from taxonomy.versions import create_draft
 
 SIZES = {2_473: 80, 100_000: 400}  # labels: clusters
-VIEWPORT = {"width": 1440, "height": 900}
+WIDTH, HEIGHT = 1440, 900
 PROPOSED = (*seeding._PROPOSED[:-1], "explanation", "evaluation", "synthesis", None)
 # Told by the page itself, one frame after the points stand in the canvas.
 CLOCK = """
@@ -82,14 +83,15 @@ def _add_points(session: Session, run_id: int, labels: int, clusters: int) -> No
     session.execute(sa.insert(ClusterMembership), rows)
 
 
-def measure(folder: Path, rounds: int, shots: Path | None = None) -> dict[str, float]:
+def measure(loads: int, shots: Path | None = None) -> dict[str, float]:
     """The figures of the map."""
     figures = {}
     for labels, clusters in SIZES.items():
-        url = f"sqlite:///{folder / f'map-{labels}.sqlite3'}"
-        version_id = seed(url, labels, clusters)
-        with server(url) as (address, _):
-            paints, lassos = _visit(address, f"/versions/{version_id}/map", rounds, shots)
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{Path(folder) / 'map.sqlite3'}"
+            version_id = seed(url, labels, clusters)
+            with server(url) as (address, _):
+                paints, lassos = _visit(address, f"/versions/{version_id}/map", loads, shots)
         short = "100k" if labels == 100_000 else str(labels)
         figures[f"map_paint_ms_{short}"] = p95(paints)
         figures[f"map_paint_median_ms_{short}"] = statistics.median(paints)
@@ -98,7 +100,7 @@ def measure(folder: Path, rounds: int, shots: Path | None = None) -> dict[str, f
 
 
 def _visit(
-    address: str, path: str, rounds: int, shots: Path | None
+    address: str, path: str, loads: int, shots: Path | None
 ) -> tuple[list[float], list[float]]:
     from playwright.sync_api import sync_playwright
 
@@ -108,8 +110,10 @@ def _visit(
             executable_path=shutil.which("chromium"), args=list(ARGUMENTS)
         )
         signed = _sign_in(browser, address)
-        for number in range(rounds + 1):
-            context = browser.new_context(viewport=VIEWPORT, storage_state=signed)
+        for number in range(loads + 1):
+            context = browser.new_context(
+                viewport={"width": WIDTH, "height": HEIGHT}, storage_state=signed
+            )
             context.set_default_timeout(60_000)
             context.add_init_script(CLOCK)
             page = context.new_page()

@@ -53,7 +53,7 @@ def spot(tab: Tab, words: str) -> tuple[float, float]:
     box, over = tip.bounding_box(), page.locator("[data-map]").bounding_box()
     page.locator("#q").fill("")
     right = over["x"] + over["width"]
-    aside = (box["x"] - 14, *(right - far for far in range(8, 60, 4)))
+    aside = (box["x"] - 14, *range(int(box["x"]), int(right), 5))  # beside it, or under it
     for x in aside:
         for y in (box["y"] + box["height"] + 12, box["y"] - 14):
             page.mouse.move(x, y)
