@@ -55,8 +55,8 @@ function redraw(whole = true) {
       layOut(places);
       paint({ of, groups, hidden, strong: choice.strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
     }
-    drawOver({ names, matches: choice.found ? choice.matches : null, shown, hovered, cursor, ring, line: drag?.line });
-    if (dom.fresh) setTimeout(() => dom?.fresh && legend());
+    if (dom.fresh) setTimeout(() => { if (dom?.fresh) { legend(); redraw(false); } }); // points come first
+    else drawOver({ names, matches: choice.found ? choice.matches : null, shown, hovered, cursor, ring, line: drag?.line });
   });
 }
 
