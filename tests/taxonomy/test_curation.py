@@ -168,7 +168,7 @@ def test_a_split_makes_a_group_with_a_stable_anchor(review: Review) -> None:
 
 
 def test_labels_of_several_groups_are_gathered_in_one(review: Review) -> None:
-    """The group leans to the category of most of them; a group that gives all of its labels ends."""
+    """It leans to the category of most of them; a group that gives all of its labels ends."""
     names = ("memory search", "error check", "verifying a date")
     event = review.decide(Gather(tuple(review.id(name) for name in names), "Gathered"))
     assert keys(review.group(f"e{event.id}")) == set(names)
