@@ -1,6 +1,6 @@
 """The insight pages at the paper's scale: from the key to the painted answer.
 
-    python -m benchmarks.insight [--questions N] [--rounds N] [--only axe|search]
+    python -m benchmarks.insight [--questions N] [--rounds N] [--only PART ...]
 
 A server in a process of its own on 23,878 instances, 2,473 labels, 80 clusters and an annotate run
 of 50,000 moves; a browser in this one. Every question is one that was not asked before.
@@ -10,10 +10,11 @@ import argparse
 import shutil
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import annotated, insight_search, seeding
+from benchmarks import annotated, insight_map, insight_search, seeding
 from benchmarks.insight_axe import measure_axe
 from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
@@ -81,23 +82,11 @@ def read_traces(address: str, first: int, rounds: int) -> float:
     return p95(visitor.times_ms)
 
 
-def main() -> None:
-    """Measure, print and write down."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
-    parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
-    parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
-    parser.add_argument("--only", choices=("axe", "search"), help="measure this alone")
-    parser.add_argument("--data", type=Path, default=data_file("traces.jsonl.gz"), help="traces")
-    options = parser.parse_args()
-    figures, details = earlier("insight")
-    if options.only == "search":
-        save("insight", figures | insight_search.measure(options.data), details)
-        return
-    if options.only == "axe":
-        with tempfile.TemporaryDirectory() as name:
-            save("insight", figures | measure_axe(Path(name)), details)
-        return
+Figures = dict[str, float]
+
+
+def measure_pages(options: argparse.Namespace) -> Figures:
+    """What if, and the pages of annotated traces."""
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{Path(name) / 'insight.sqlite3'}"
         engine, seeded = seeded_engine(url, reviewers=1)
@@ -106,16 +95,49 @@ def main() -> None:
         with server(url) as (address, _):
             first, *times = ask_all(address, version_id, options.questions)
             trace_ms = read_traces(address, 900, options.rounds)
-        figures |= measure_axe(Path(name))
-    figures |= {
+    return {
         "whatif_ms": p95(times),
         "whatif_median_ms": statistics.median(times),
         "whatif_first_ms": first,
         "trace_page_p95_ms": trace_ms,
     }
-    figures |= insight_search.measure(options.data)
-    details |= {"questions": options.questions - 1, "moves": options.moves}
-    save("insight", figures, details)
+
+
+def measure_soundness(_options: argparse.Namespace) -> Figures:
+    """axe on every page and dialog."""
+    with tempfile.TemporaryDirectory() as name:
+        return measure_axe(Path(name))
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
+    "pages": measure_pages,
+    "map": lambda options: insight_map.measure(options.loads, options.shots),
+    "search": lambda options: insight_search.measure(options.data),
+    "axe": measure_soundness,
+}
+
+
+def read_options() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
+    parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
+    parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
+    parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="measure these alone")
+    parser.add_argument("--data", type=Path, default=data_file("traces.jsonl.gz"), help="traces")
+    parser.add_argument("--loads", type=int, default=12, help="times each map is loaded")
+    parser.add_argument("--shots", type=Path, help="a folder for pictures of the maps")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print and write down; what is not measured stays as it was."""
+    options = read_options()
+    for part in options.only or PARTS:
+        figures, details = earlier("insight")
+        asked = {"questions": options.questions - 1, "moves": options.moves}
+        details |= asked | {"map_loads": options.loads}
+        save("insight", figures | PARTS[part](options), details)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from taxonomy.decisions import (
     Decision,
     DecisionError,
     EditCategory,
+    Gather,
     MarkNoise,
     Merge,
     Remark,
@@ -37,7 +38,7 @@ from taxonomy.review_state import ReviewState, get_review_state
 from taxonomy.standing import Standing, stand
 from taxonomy.state import Event, active_events
 from taxonomy.undoing import UNDOABLE_KINDS, require_undoable
-from taxonomy.views import CategoryView, Group, LabelView, Progress
+from taxonomy.views import CategoryView, Group, LabelView, PlacedLabel, Progress
 
 __all__ = [
     "AddCategory",
@@ -46,10 +47,12 @@ __all__ = [
     "Checked",
     "Decision",
     "EditCategory",
+    "Gather",
     "Group",
     "LabelView",
     "MarkNoise",
     "Merge",
+    "PlacedLabel",
     "Progress",
     "Remark",
     "Rename",

@@ -60,6 +60,14 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """Make a group of labels, whatever groups they are in; one that loses all of them ends."""
+
+    label_ids: tuple[int, ...]
+    name: str
+
+
+@dataclass(frozen=True)
 class AddCategory:
     """Add a category at the end of the vocabulary."""
 
@@ -95,11 +103,15 @@ class RetireCategory:
 
 @dataclass(frozen=True)
 class Remark:
-    """Say something about a group without deciding: `kind` is flag, skip or comment."""
+    """Say something about a group without deciding: `kind` is flag, skip or comment.
 
-    anchor: str
+    With labels instead of an anchor it is about the groups that they are in.
+    """
+
+    anchor: str | None
     kind: str
     text: str = ""
+    label_ids: tuple[int, ...] = ()
 
 
 Decision = (
@@ -108,6 +120,7 @@ Decision = (
     | Assign
     | MarkNoise
     | Split
+    | Gather
     | Remark
     | AddCategory
     | EditCategory

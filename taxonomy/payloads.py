@@ -79,6 +79,8 @@ def describe(decision: Decision, board: Board) -> tuple[str, Payload]:
             return "merge", _merge(decision, board)
         case told.Split():
             return "split", _split(decision, board)
+        case told.Gather():
+            return "split", _gather(decision, board)
         case told.Assign():
             return "assign", _assign(decision, board)
         case told.MarkNoise():
@@ -133,6 +135,10 @@ def _split(decision: told.Split, board: Board) -> Payload:
     return {"labels": keys, "name": clean_line(decision.name, "a name")}
 
 
+def _gather(decision: told.Gather, board: Board) -> Payload:
+    return {"labels": board.labels(decision.label_ids), "name": clean_line(decision.name, "a name")}
+
+
 def _assign(decision: told.Assign, board: Board) -> Payload:
     if (decision.anchor is None) == (not decision.label_ids):
         raise DecisionError("expected either a group or labels to assign")
@@ -150,7 +156,21 @@ def _remark(decision: told.Remark, board: Board) -> Payload:
     text = clean_optional(decision.text, f"a {decision.kind}")
     if decision.kind == "comment" and not text:
         raise DecisionError("expected a comment, got nothing")
-    return {"labels": board.group(decision.anchor), "text": text}
+    return {"labels": _remarked(decision, board), "text": text}
+
+
+def _remarked(decision: told.Remark, board: Board) -> list[str]:
+    if (decision.anchor is None) == (not decision.label_ids):
+        raise DecisionError("expected either a group or labels to remark on")
+    if decision.anchor is not None:
+        return board.group(decision.anchor)
+    keys = [key for key in board.labels(decision.label_ids) if board.state.anchors[key] is not None]
+    if not keys:
+        raise DecisionError(
+            f"expected labels of a cluster to {decision.kind}, but these are in none; put them in "
+            "one, or in a category"
+        )
+    return keys
 
 
 def _add_category(decision: told.AddCategory, board: Board) -> Payload:

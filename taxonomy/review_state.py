@@ -11,7 +11,7 @@ from taxonomy.prospects import LabelQuestion, Prospects
 from taxonomy.standing import follow, stand
 from taxonomy.state import Event
 from taxonomy.undoing import UNDOABLE_KINDS
-from taxonomy.views import CategoryView, Group, LabelView, Progress, Views
+from taxonomy.views import CategoryView, Group, LabelView, PlacedLabel, Progress, Views
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class ReviewState:
     redoable: tuple[Event, ...]
     spread_revision: int
     prospects: Prospects | None
+    placed: Mapping[str, PlacedLabel]  # as the clustering has them: most frequent first
     layer_run_ids: tuple[int, ...] = ()
 
     @property
@@ -94,5 +95,6 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
         redoable=tuple(event for event in newest if event.kind == "undo"),
         spread_revision=shown.spread.revision,
         prospects=shown.spread.prospects,
+        placed=standing.clustering.placed,
         layer_run_ids=tuple(layer.run_id for layer in standing.layers),
     )

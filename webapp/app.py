@@ -26,6 +26,7 @@ from webapp.routes import (
     exports,
     health,
     keys,
+    label_map,
     labels,
     overview,
     passwords,
@@ -42,6 +43,7 @@ from webapp.routes import (
     weights,
     whatif,
 )
+from webapp.scatter import Scatter
 from webapp.source_figures import SourceFigures
 from webapp.static_files import OwnFiles
 from webapp.study_figures import StudyFigures
@@ -57,6 +59,7 @@ SCREENS = (
     decisions,
     queue,
     board,
+    label_map,
     disagreements,
     whatif,
     reclusterings,
@@ -91,6 +94,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.tallies = Tallies()
     app.state.grounds = Grounds()
     app.state.comparisons = Comparisons()
+    app.state.scatter = Scatter()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

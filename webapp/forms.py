@@ -9,6 +9,7 @@ from starlette.requests import Request
 from store.errors import InvalidInput
 
 MAX_FIELDS = 20_000
+MAX_CHOSEN = 1_000_000
 LARGEST_ROW_ID = 2**31 - 1
 LINE_CHARACTERS = 200
 TEXT_CHARACTERS = 4_000
@@ -63,6 +64,24 @@ class Form:
         """
         values = (_number(value, name) for value in self.fields.get(name, ()))
         return tuple(dict.fromkeys(values))
+
+    def chosen(self, name: str) -> tuple[int, ...]:
+        """The numbers of ticked boxes, and those of a `chosen` field: 1 to 5 and 9 as "1-5,9".
+
+        A script that chose thousands sends them so; a box each would be too much for a form.
+
+        Raises:
+            InvalidInput: a value is no number of a row, or there are more than MAX_CHOSEN.
+        """
+        found = dict.fromkeys(self.numbers(name))
+        for part in filter(None, self.token("chosen").split(",")):
+            first, dash, last = part.partition("-")
+            low = _number(first, name)
+            high = _number(last, name) if dash else low
+            if high - low + len(found) >= MAX_CHOSEN:
+                raise InvalidInput(f"expected up to {MAX_CHOSEN} of {name}, got more")
+            found |= dict.fromkeys(range(low, high + 1))
+        return tuple(found)
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The lines of a text, without empty ones."""

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from store.errors import InvalidInput, NotFound
 from taxonomy.curation import Group, LabelView
+from taxonomy.views import majority
 from webapp.reviews import Review
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def pose(review: Review, question: Question) -> Posed:
     if question.deed == "retire":
         return _retiring(review, question)
     groups = [review.group(anchor) for anchor in question.anchors]
+    if not groups and question.label_ids and question.deed in ("assign", "noise"):
+        return _choosing(review, question)
     if not groups:
         raise InvalidInput("expected a cluster to ask about, got none; choose one")
     if question.deed == "assign":
@@ -81,6 +84,20 @@ def _assigning(review: Review, question: Question, groups: Sequence[Group]) -> P
     what = f"“{groups[0].name}”" if len(groups) == 1 else f"{len(groups)} clusters"
     labels = frozenset(label.key for group in groups for label in group.labels)
     return Posed(question, f"Put {what} in {_named(review, target)}", groups, labels, None, target)
+
+
+def _choosing(review: Review, question: Question) -> Posed:
+    """Labels of any clusters; without a category, they go where most of them are."""
+    everywhere = [label for group in review.groups for label in group.labels]
+    ticked = _ticked(question, [*everywhere, *review.noise])
+    labels = frozenset(label.key for label in ticked)
+    what = "1 label" if len(ticked) == 1 else f"{len(ticked)} labels"
+    if question.deed == "noise":
+        return Posed(question, f"Mark {what} as noise", (), labels)
+    most = majority(ticked, list(review.by_key))
+    target = most if question.category is None else question.category or None
+    _require(review, target)
+    return Posed(question, f"Put {what} in {_named(review, target)}", (), labels, None, target)
 
 
 def _merging(review: Review, question: Question, groups: Sequence[Group]) -> Posed:
@@ -107,7 +124,7 @@ def _ticked(question: Question, labels: Sequence[LabelView]) -> list[LabelView]:
     chosen = set(question.label_ids)
     found = [label for label in labels if label.open_label_id in chosen]
     if not found:
-        raise InvalidInput("expected labels of the cluster to ask about, got none; tick some")
+        raise InvalidInput("expected labels to ask about, got none; tick some")
     return found
 
 

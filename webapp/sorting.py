@@ -1,9 +1,9 @@
-"""The list of clusters: which are shown, and in what order."""
+"""Lists of clusters and of labels: which are shown, and in what order."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from taxonomy.curation import Group
+from taxonomy.curation import Group, LabelView
 from webapp.reviews import Review
 
 COLUMNS = {
@@ -14,6 +14,14 @@ COLUMNS = {
     "cohesion": "Cohesion",
     "reviewed": "Reviewed",
 }
+# Parts of all labels; no key of a category begins with a tilde.
+IN_MAP = {
+    "": "all labels",
+    "~open": "not reviewed",
+    "~none": "no category",
+    "~noise": "no cluster",
+}
+Pair = tuple[LabelView, Group | None]
 SHOWN = ("all", "unreviewed", "reviewed", "uncategorised")
 
 
@@ -49,3 +57,27 @@ def sort_groups(review: Review, groups: Sequence[Group], sort: str) -> list[Grou
     if key not in keys:
         return list(groups)
     return sorted(groups, key=keys[key], reverse=falling)
+
+
+def list_map_labels(review: Review) -> list[Pair]:
+    """Every label with its cluster, the most frequent first."""
+    pairs: dict[str, Pair] = {label.key: (label, None) for label in review.noise}
+    pairs |= {label.key: (label, group) for group in review.groups for label in group.labels}
+    return [pairs[key] for key in review.state.placed]
+
+
+def filter_labels(pairs: Sequence[Pair], words: str, where: str) -> list[Pair]:
+    """The labels that hold the words, in a part of the map or a category."""
+    wanted = words.casefold()
+    found = [pair for pair in pairs if wanted in pair[0].key or wanted in pair[0].text.casefold()]
+    if not where:
+        return found
+    return [pair for pair in found if _is_in(*pair, where)]
+
+
+def _is_in(label: LabelView, group: Group | None, where: str) -> bool:
+    if where == "~open":
+        return label.origin != "reviewed"
+    if where == "~noise":
+        return group is None
+    return label.category == (None if where == "~none" else where)

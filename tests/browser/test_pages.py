@@ -65,7 +65,7 @@ def test_hostile_text_is_text(tabs: Tabs) -> None:
     tab.open(f"/traces/{tab.site.world.trace_id}")
     assert HOSTILE in page.locator(".segments").inner_text()
     tab.open(f"/versions/{tab.site.world.version_id}/map")
-    page.locator("[data-ready='11']").wait_for()
+    page.locator("[data-ready='27']").wait_for()
     assert opened == []
 
 

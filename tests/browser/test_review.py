@@ -58,7 +58,7 @@ def test_a_cluster_is_found_and_read_by_keyboard(tabs: Tabs) -> None:
     page = tab.page
     sign_in_by_keyboard(tab, "Ada")
     press(page, "g", "m")
-    page.locator("[data-ready='11']").wait_for()
+    page.locator("[data-ready='27']").wait_for()
     press(page, "g", "c")
     page.get_by_role("heading", name="Clusters", exact=True).wait_for()
     press(page, "/")
@@ -132,7 +132,7 @@ def test_a_cluster_is_found_and_read_by_mouse(tabs: Tabs) -> None:
     page = tab.page
     tab.sign_in("Ada")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
-    page.locator("[data-ready='11']").wait_for()
+    page.locator("[data-ready='27']").wait_for()
     open_from_map(page, "Framing the question")
     page.get_by_role("link", name="Read it in its trace").first.click()
     page.locator(".segment:target").wait_for()
@@ -168,16 +168,17 @@ def test_a_cluster_is_decided_by_mouse(tabs: Tabs) -> None:
 
 
 def open_from_map(page: Any, name: str) -> None:
-    """Move over the map until the cluster's name shows, and click."""
-    box = page.locator("[data-map] canvas").bounding_box()
-    for step in range(0, 60):
-        page.mouse.move(box["x"] + 20 + step, box["y"] + 20 + step)
-        tip = page.locator("[data-map-tip]")
-        if tip.is_visible() and name in tip.inner_text():
-            page.mouse.click(box["x"] + 20 + step, box["y"] + 20 + step)
-            page.get_by_role("heading", name=name).wait_for()
-            return
-    raise AssertionError(f"{name} is not where the map should have it")
+    """Draw round the whole map, and follow the cluster's name in the list of the selection."""
+    page.locator("[data-map]").scroll_into_view_if_needed()
+    box = page.locator("[data-map]").bounding_box()
+    left, top = box["x"] + 4, box["y"] + 4
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for dx, dy in ((1, 0), (1, 0.8), (0, 0.8), (0, 0)):
+        page.mouse.move(left + dx * (box["width"] - 8), top + dy * (box["height"] - 8), steps=3)
+    page.mouse.up()
+    page.locator("[data-map-rows]").get_by_role("link", name=name).first.click()
+    page.get_by_role("heading", name=name).wait_for()
 
 
 def test_a_curator_approves_and_freezes_by_keyboard(tabs: Tabs) -> None:

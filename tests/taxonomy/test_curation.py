@@ -16,9 +16,11 @@ from taxonomy.curation import (
     Assign,
     Decision,
     EditCategory,
+    Gather,
     Group,
     MarkNoise,
     Merge,
+    Remark,
     Rename,
     RetireCategory,
     ReviewState,
@@ -163,6 +165,29 @@ def test_a_split_makes_a_group_with_a_stable_anchor(review: Review) -> None:
     event = review.decide(Split("c1", (review.id("memory search"),), "Searching"))
     assert keys(review.group(f"e{event.id}")) == {"memory search"}
     assert "memory search" not in keys(review.group("c1"))
+
+
+def test_labels_of_several_groups_are_gathered_in_one(review: Review) -> None:
+    """It leans to the category of most of them; a group that gives all of its labels ends."""
+    names = ("memory search", "error check", "verifying a date")
+    event = review.decide(Gather(tuple(review.id(name) for name in names), "Gathered"))
+    assert keys(review.group(f"e{event.id}")) == set(names)
+    assert "c2" not in {group.anchor for group in review.state().groups}
+    review.undo()
+    assert keys(review.group("c2")) == {"error check", "verifying a date"}
+
+
+def test_a_flag_on_labels_is_one_on_their_groups(review: Review) -> None:
+    """An anchor and labels together, or neither, are refused."""
+    event = review.decide(Remark(None, "flag", label_ids=(review.id("memory search"),)))
+    assert review.group("c1").flag == event.id
+    assert review.group("c0").flag == 0
+    for wrong in (
+        Remark(None, "flag"),
+        Remark("c0", "flag", label_ids=(review.id("goal setting"),)),
+    ):
+        with pytest.raises(InvalidInput, match="either a group or labels"):
+            review.decide(wrong)
 
 
 def test_categories_are_added_edited_and_retired(review: Review) -> None:

@@ -47,7 +47,7 @@ def test_a_verdict_is_seen_by_nobody_else(two: Enter, world: World) -> None:
     """Not on a card, a queue, a board, a history, a map; its own person sees it everywhere."""
     ada, bo = two("Ada"), two("Bo")
     version = f"/versions/{world.version_id}"
-    addresses = [f"{version}/{rest}" for rest in ("queue", "board", "clusters", "map.json")]
+    addresses = [f"{version}/{rest}" for rest in ("queue", "board", "clusters", "map", "map/state")]
     addresses += [f"{version}/clusters/c0", f"{version}/history", version]
     before = [strip(bo.get(address).text) for address in addresses]
     assert "put 3 labels in evaluation" in put(ada, world, "c0", "evaluation")

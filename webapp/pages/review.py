@@ -77,14 +77,6 @@ class BoardPage(Page):
 
 
 @dataclass(frozen=True)
-class MapPage(Page):
-    """The clusters as a map."""
-
-    template: ClassVar[str] = "map.html"
-    review: Review
-
-
-@dataclass(frozen=True)
 class Choice:
     """A category that a cluster may be put in; the first nine have a digit."""
 

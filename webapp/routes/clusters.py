@@ -1,12 +1,12 @@
-"""The clusters: as a list, as a map, one by one, and those labels that are in none."""
+"""The clusters: as a list, one by one, and those labels that are in none."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
 from sqlmodel import Session
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from store.engine import reading
 from taxonomy.curation import Group
@@ -14,7 +14,7 @@ from taxonomy.layering import read_anchor
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
-from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, MapPage, NoisePage
+from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, NoisePage
 from webapp.permissions import Action
 from webapp.proposals import Division, divide, tell
 from webapp.queries.examples import Examples, list_examples
@@ -91,39 +91,6 @@ def _columns(kept: dict[str, str], sort: str) -> list[Column]:
         target = f"-{key}" if (order == "none" and numeric) or order == "ascending" else key
         columns.append(Column(name, "?" + urlencode({**kept, "sort": target}), order))
     return columns
-
-
-@router.get("/map", dependencies=[allows(Action.READ)])
-def show_map(visit: Visiting, version_id: RowId) -> Response:
-    """The map; the points come from the next address."""
-    with reading(visit.engine) as session:
-        review = visit.review(session, version_id)
-    return visit.show(MapPage(review=review))
-
-
-@router.get("/map.json", dependencies=[allows(Action.READ)])
-def list_points(visit: Visiting, version_id: RowId) -> Response:
-    """The clusters as points, with what the map colours them by."""
-    with reading(visit.engine) as session:
-        review = visit.review(session, version_id)
-    return JSONResponse({"points": [_point(review, group) for group in review.groups]})
-
-
-def _point(review: Review, group: Group) -> dict[str, Any]:
-    category = review.by_key.get(group.category or "")
-    return {
-        "address": f"/versions/{review.version_id}/clusters/{group.anchor}",
-        "name": group.name,
-        "x": group.x,
-        "y": group.y,
-        "instances": group.instances,
-        "labels": len(group.labels),
-        "category": category.name if category else None,
-        "place": category.position if category else None,
-        "macro": category.macro_strategy if category else None,
-        "colour": review.colours[category.macro_strategy] if category else "macro-none",
-        "reviewed": group.reviewed,
-    }
 
 
 @router.get("/clusters/{anchor}", dependencies=[allows(Action.READ)])

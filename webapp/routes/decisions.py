@@ -31,6 +31,8 @@ from webapp.repeating import once
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
+# The pages that an undo can be asked for on, beside those of the clusters.
+PLACES = ("history", "noise", "queue", "board", "map", "disagreements", "reclusterings", "")
 Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
@@ -188,7 +190,7 @@ def _newest_own(
 def _where(visit: Visit, version_id: int, done: int) -> Response:
     """Where the undo was asked for: a cluster, or one of the pages that we know."""
     place = visit.form.token("from")
-    if place in ("history", "noise", "queue", "board", "disagreements", "reclusterings", ""):
+    if place in PLACES:
         rest = f"/{place}" if place else ""
         return RedirectResponse(f"/versions/{version_id}{rest}?done={done}", 303)
     return back(visit, version_id, place, done)

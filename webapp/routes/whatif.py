@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.tables import Run, TaxonomyVersion
+from taxonomy.curation import CategoryView
 from webapp.choices import DIGITS, rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
 from webapp.effects import GROUP_OF, measure_effect
@@ -38,6 +39,13 @@ def ask(visit: Visiting, version_id: RowId) -> Response:
     """The answer's address, from a form that would take the decision; nothing is written."""
     parts = {name: visit.request.query_params.getlist(name) for name in PARTS}
     parts |= {name: list(visit.form.fields[name]) for name in PARTS if name in visit.form.fields}
+    if "chosen" in visit.form.fields:
+        parts["label"] = [str(number) for number in visit.form.chosen("label")]
+        if len(parts["label"]) > MOST_LABELS:
+            raise InvalidInput(
+                f"expected up to {MOST_LABELS:,} labels to ask about, got {len(parts['label']):,}; "
+                "select fewer, or ask about their clusters on the board"
+            )
     if "into" in visit.form.fields:
         parts["category"] = [visit.form.line("into")]
     search = urlencode(parts, doseq=True)
@@ -127,11 +135,12 @@ def _effect(visit: Visit, session: Session, review: Review, run_id: int, posed: 
 
 def _options(review: Review, posed: Posed) -> list[Option]:
     """The categories that it could be instead, in the order and with the digits of the card."""
-    if posed.question.deed == "assign":
+    if posed.question.deed == "assign" and not posed.groups:
+        ranked = _numbered(review.categories)
+    elif posed.question.deed == "assign":
         ranked = [(one.category, one.digit) for one in rank_choices(review, posed.groups[0])]
     elif posed.question.deed == "retire":
-        others = [one for one in review.categories if one.key != posed.source]
-        ranked = [(one, DIGITS[n] if n < len(DIGITS) else "") for n, one in enumerate(others)]
+        ranked = _numbered([one for one in review.categories if one.key != posed.source])
     else:
         return []
     options = [
@@ -145,6 +154,10 @@ def _options(review: Review, posed: Posed) -> list[Option]:
     return [*options, none]
 
 
+def _numbered(categories: Sequence[CategoryView]) -> list[tuple[CategoryView, str]]:
+    return [(one, DIGITS[n : n + 1]) for n, one in enumerate(categories)]
+
+
 def _confirmation(visit: Visit, review: Review, posed: Posed) -> Confirmation | None:
     """The form that takes the decision, where the visitor may."""
     question, start = posed.question, f"/versions/{review.version_id}"
@@ -156,6 +169,9 @@ def _confirmation(visit: Visit, review: Review, posed: Posed) -> Confirmation | 
     if question.deed == "retire":
         address = f"{start}/categories/{posed.source}/retire"
         return Confirmation(address, [("into", target)], False)
+    if not posed.groups:
+        deed = ("category", target) if question.deed == "assign" else ("do", "noise")
+        return Confirmation(f"{start}/map", [*labels, deed], False)
     if len(posed.groups) > 1 and question.deed == "assign":
         anchors = [("anchor", anchor) for anchor in question.anchors]
         return Confirmation(f"{start}/board", [*anchors, ("category", target)], False)
@@ -171,6 +187,8 @@ def _back(review: Review, question: Question) -> str:
     start = f"/versions/{review.version_id}"
     if question.deed == "retire":
         return start
+    if question.label_ids and not question.anchors:
+        return f"{start}/map"
     if len(question.anchors) == 1:
         return f"{start}/clusters/{question.anchors[0]}"
     return f"{start}/board" if question.anchors else f"{start}/clusters"

@@ -70,7 +70,7 @@ function answered(xhr, request) {
     keep(null);
     if (xhr.status < 400) document.dispatchEvent(new CustomEvent("flow:sent", { detail: request.url }));
   }
-  if (!fits(page)) {
+  if (!fits(page, xhr.status >= 400)) {
     location.assign(moved ? address + (request.hash ?? "") : location.href);
     return;
   }
@@ -85,8 +85,9 @@ function answered(xhr, request) {
   lookAhead();
 }
 
-function fits(page) {
-  return page?.getElementById("content") && page.body.dataset.person && modules(page) === modules(document);
+// A refusal is shown where one is, whatever modules the page that was refused has.
+function fits(page, refused = false) {
+  return page?.getElementById("content") && page.body.dataset.person && (refused || modules(page) === modules(document));
 }
 
 function lookAhead() {

@@ -1,198 +1,365 @@
-// The map: clusters as marks on a canvas. Colour and shape say the same, so that either is enough.
+// The map: every label is a point. It is drawn, looked at, searched, and drawn round; what is
+// selected takes the commands of the form below it. The page may be put in anew under it.
 
-const place = document.querySelector("[data-map]");
-const canvas = place.querySelector("canvas");
-const tip = place.querySelector("[data-map-tip]");
-const legend = document.querySelector("[data-map-legend]");
-const chooser = document.querySelector("[data-map-colours]");
-const MARGIN = 36;
-const SHAPES = ["circle", "square", "triangle", "diamond", "cross", "ring"];
-const NONE = "no category";
-let points = [];
-let spots = [];
-let mode = "macro";
-let hovered = null;
-let dimmed = null;
+import { colourBy, describe, load, middles } from "./map_points.js";
+import { Choice } from "./map_choice.js";
+import { ahead, inLasso, inRing, nearest } from "./map_select.js";
+import { countWords, fill, find, listKeys, numbersOf, putTip, say, showLegend, showRows } from "./map_page.js";
+import { drawOver, fitAll, halves, held, inks, layOut, measure, paint, pull, reveal, size, use, x, y, zoomAt } from "./map_view.js";
 
-function token(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const SAMPLE = 20_000; // points drawn while the map moves
+const KEPT = "mralign-map-selection"; // across the page that answers what if
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+let dom = null; // the elements of the page that is there now
+let address = "", places = null, state = null, texts = null, folded = null;
+let mode = "category", groups = [], of = null, names = [];
+let choice = null;
+let cursor = -1, hovered = -1, ring = 0, before = null;
+let drag = null, moving = 0, frame = 0, panning = false, sent = false, focused = false;
+const hiddenBy = new Map(); // by way to colour: the names of groups that are not shown
+let hidden = [];
+
+const shown = (i) => !hidden[of[i]];
+const field = () => ({ x, y, halves, ratio: size.ratio, shown });
+
+function group() {
+  ({ groups, of } = colourBy(mode, state, inks()));
+  const off = hiddenBy.get(mode);
+  hidden = groups.map(({ name }) => Boolean(off?.has(name)));
+  dom.fresh = true;
 }
 
-function colourOf(point) {
-  if (mode === "reviewed") return token(point.reviewed ? "--m2" : "--m1");
-  return token(point.colour === "macro-none" ? "--mx" : `--m${point.colour.slice(-1)}`);
+function legend() {
+  dom.fresh = false;
+  showLegend(dom.legend, groups, hidden, (n) => {
+    hidden[n] = !hidden[n];
+    hiddenBy.set(mode, new Set(groups.filter((_, at) => hidden[at]).map(({ name }) => name)));
+    if (hovered >= 0 && !shown(hovered)) showTip(-1);
+    redraw();
+    return hidden[n];
+  });
 }
 
-function groupOf(point) {
-  if (mode === "reviewed") return point.reviewed ? "reviewed" : "not reviewed yet";
-  return (mode === "macro" ? point.macro : point.category) ?? NONE;
-}
-
-function shapeOf(point) {
-  if (mode === "reviewed") return point.reviewed ? "circle" : "ring";
-  if (point.colour === "macro-none") return "cross";
-  if (mode === "category") return SHAPES[point.place % SHAPES.length];
-  return SHAPES[Number(point.colour.slice(-1)) % SHAPES.length];
-}
-
-function trace(pen, shape, x, y, r) {
-  pen.beginPath();
-  if (shape === "square") pen.rect(x - r * 0.85, y - r * 0.85, r * 1.7, r * 1.7);
-  else if (shape === "triangle") { pen.moveTo(x, y - r * 1.1); pen.lineTo(x + r, y + r * 0.8); pen.lineTo(x - r, y + r * 0.8); pen.closePath(); }
-  else if (shape === "diamond") { pen.moveTo(x, y - r * 1.15); pen.lineTo(x + r * 1.15, y); pen.lineTo(x, y + r * 1.15); pen.lineTo(x - r * 1.15, y); pen.closePath(); }
-  else if (shape === "cross") { pen.moveTo(x - r * 0.8, y - r * 0.8); pen.lineTo(x + r * 0.8, y + r * 0.8); pen.moveTo(x + r * 0.8, y - r * 0.8); pen.lineTo(x - r * 0.8, y + r * 0.8); }
-  else pen.arc(x, y, r, 0, 2 * Math.PI);
-}
-
-function mark(pen, shape, x, y, r, colour) {
-  trace(pen, shape, x, y, r);
-  pen.strokeStyle = colour;
-  pen.lineWidth = shape === "cross" || shape === "ring" ? 2.5 : 1.5;
-  if (shape !== "cross" && shape !== "ring") {
-    const alpha = pen.globalAlpha;
-    pen.fillStyle = colour;
-    pen.globalAlpha = alpha * 0.62;
-    pen.fill();
-    pen.globalAlpha = alpha;
-  }
-  pen.stroke();
-}
-
-function layOut(width, height) {
-  const xs = points.map((p) => p.x), ys = points.map((p) => p.y);
-  const low = [Math.min(...xs), Math.min(...ys)], high = [Math.max(...xs), Math.max(...ys)];
-  const scale = (value, axis, size) => {
-    const range = high[axis] - low[axis];
-    return range ? MARGIN + ((value - low[axis]) / range) * (size - 2 * MARGIN) : size / 2;
-  };
-  const most = Math.max(...points.map((p) => p.instances), 1);
-  spots = points.map((p) => ({ point: p, x: scale(p.x, 0, width), y: height - scale(p.y, 1, height), r: 5 + 15 * Math.sqrt(p.instances / most) }));
-  spots.sort((a, b) => b.r - a.r);
-}
-
-// Where a name may stand: right of its mark, left, below, above; none if all are taken.
-function findPlace(spot, wide, size, taken) {
-  const { x, y, r } = spot, half = wide / 2;
-  const tries = [[x + r + 5, y + 4], [x - r - 5 - wide, y + 4], [x - half, y + r + 15], [x - half, y - r - 6]];
-  for (const [left, base] of tries) {
-    const box = [left - 2, base - 12, left + wide + 2, base + 4];
-    const inside = box[0] >= 2 && box[2] <= size.width - 2 && box[1] >= 2 && box[3] <= size.height - 2;
-    const free = inside && !taken.some((b) => b.of !== spot && box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1]);
-    if (free) { taken.push(box); return [left, base]; }
-  }
-  return null;
-}
-
-function nameSpots(pen, size) {
-  const taken = spots.map((s) => Object.assign([s.x - s.r, s.y - s.r, s.x + s.r, s.y + s.r], { of: s }));
-  pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
-  pen.fillStyle = token("--ink");
-  pen.strokeStyle = token("--surface");
-  pen.lineWidth = 3;
-  for (const spot of spots) {
-    const text = spot.point.name.length > 28 ? `${spot.point.name.slice(0, 27)}…` : spot.point.name;
-    const found = findPlace(spot, pen.measureText(text).width, size, taken);
-    if (!found) continue;
-    pen.globalAlpha = dimmed !== null && groupOf(spot.point) !== dimmed ? 0.25 : 1;
-    pen.strokeText(text, ...found);
-    pen.fillText(text, ...found);
-  }
-  pen.globalAlpha = 1;
-}
-
-function draw() {
-  const box = canvas.getBoundingClientRect(), ratio = devicePixelRatio || 1;
-  canvas.width = Math.round(box.width * ratio);
-  canvas.height = Math.round(box.height * ratio);
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  if (!points.length) return;
-  layOut(box.width, box.height);
-  for (const spot of spots) {
-    pen.globalAlpha = dimmed !== null && groupOf(spot.point) !== dimmed ? 0.15 : 1;
-    mark(pen, shapeOf(spot.point), spot.x, spot.y, spot.r, colourOf(spot.point));
-    if (spot.point === hovered) {
-      pen.beginPath();
-      pen.arc(spot.x, spot.y, spot.r + 4, 0, 2 * Math.PI);
-      pen.strokeStyle = token("--ink");
-      pen.lineWidth = 2;
-      pen.stroke();
+function redraw(whole = true) {
+  if (frame === 2 || (frame === 1 && !whole)) return;
+  const asked = frame;
+  frame = whole ? 2 : 1;
+  if (asked) return;
+  requestAnimationFrame(() => {
+    const all = frame === 2;
+    frame = 0;
+    if (!dom || !places || !state) return;
+    if (all) {
+      layOut(places);
+      paint({ of, groups, hidden, strong: choice.strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
     }
+    if (dom.fresh) setTimeout(() => { if (dom?.fresh) { legend(); redraw(false); } }); // points come first
+    else drawOver({ names, matches: choice.found ? choice.matches : null, shown, hovered, cursor, ring, line: drag?.line });
+  });
+}
+
+function change(event, pick) {
+  choice.change(event, pick);
+  tally();
+}
+
+function tally() {
+  choice.tally(places.count);
+  dom.count.textContent = countWords(choice);
+  dom.box.dataset.selected = choice.count;
+  redraw();
+  delete dom.body.dataset.count;
+  clearTimeout(dom.rows);
+  dom.rows = setTimeout(listRows, 60);
+}
+
+function listRows() {
+  showRows(dom.body, choice, { places, state, texts, base: dom.base, deciding: Boolean(dom.form.elements.chosen) });
+}
+
+function words(i) {
+  return describe(i, places, state, texts?.[i] ?? "…");
+}
+
+function showTip(i) {
+  hovered = i;
+  putTip(dom.tip, i < 0 ? "" : words(i), x[i], y[i], size);
+}
+
+function settle() {
+  clearTimeout(moving);
+  moving = setTimeout(() => { moving = 0; redraw(); }, 120);
+}
+
+function zoom(px, py, times) {
+  zoomAt(px, py, times);
+  showTip(-1);
+  ring = 0;
+  settle();
+  redraw();
+}
+
+function zoomKey(times) {
+  if (!times) { fitAll(places); ring = 0; redraw(); return; }
+  zoom(...(cursor >= 0 ? [x[cursor], y[cursor]] : [size.width / 2, size.height / 2]), times);
+}
+
+function place(i, tell = true) {
+  cursor = i;
+  ring = 0;
+  const moved = reveal(i, places);
+  showTip(i);
+  if (tell) say(`${words(i).replaceAll("\n", ", ")}${choice.chosen[i] ? ", selected" : ""}`);
+  redraw(moved);
+}
+
+function step(event, [dx, dy]) {
+  const next = cursor < 0 ? nearest(size.width / 2, size.height / 2, Infinity, field()) : ahead(cursor, dx, dy, field());
+  if (next < 0) return;
+  if (event.shiftKey) change({ shiftKey: true }, (take) => { if (cursor >= 0) take(cursor); take(next); });
+  place(next);
+}
+
+function growRing(times) {
+  if (cursor < 0) return say("Go to a label first, with the arrow keys or the search.");
+  if (!ring) before = choice.chosen.slice();
+  ring = times > 1 ? Math.max(14, ring * times) : ring * times < 14 ? 0 : ring * times;
+  choice.chosen.set(before);
+  change({ shiftKey: true }, (take) => { if (ring) inRing(cursor, ring, field(), take); });
+  say(dom.count.textContent);
+}
+
+function selectLike(array, what) {
+  if (cursor < 0) return say(`Go to a label first, to select its ${what}.`);
+  change({ shiftKey: true }, (take) => { for (let i = 0; i < array.length; i++) if (array[i] === array[cursor] && shown(i)) take(i); });
+  say(dom.count.textContent);
+}
+
+function selectMatches() {
+  if (!choice?.found) return say("Nothing is found yet: search first.");
+  const { matches } = choice;
+  change({ shiftKey: true }, (take) => { for (let i = 0; i < matches.length; i++) if (matches[i] && shown(i)) take(i); });
+  say(dom.count.textContent);
+}
+
+function clear() {
+  if (drag) { drag = null; return redraw(false); }
+  cursor = -1;
+  ring = 0;
+  showTip(-1);
+  change({}, () => {});
+}
+
+function search() {
+  if (!choice || !texts) return;
+  const wanted = dom.search.value.trim().toLowerCase(), all = texts.length.toLocaleString("en");
+  folded ??= texts.map((text) => text.toLowerCase());
+  choice.search(folded, wanted);
+  dom.found.textContent = wanted ? `${choice.found.toLocaleString("en")} of ${all} labels found` : `${all} labels`;
+  redraw();
+}
+
+function nextMatch() {
+  const i = choice?.next() ?? -1;
+  if (i >= 0) place(i);
+}
+
+function at(event) {
+  const box = dom.points.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
+function onDown(event) {
+  if (event.button > 1 || event.target.closest("button")) return;
+  dom.box.focus({ preventScroll: true });
+  event.preventDefault();
+  dom.over.setPointerCapture(event.pointerId);
+  const moves = panning || event.button === 1 || event.ctrlKey || event.metaKey;
+  drag = { start: at(event), line: moves ? null : [at(event)], from: held(), far: false };
+  showTip(-1);
+}
+
+function onMove(event) {
+  const [px, py] = at(event);
+  if (!drag) {
+    const i = nearest(px, py, 5, field());
+    if (i !== hovered) { showTip(i); redraw(false); }
+    return;
   }
-  pen.globalAlpha = 1;
-  nameSpots(pen, box);
-}
-
-function spotAt(event) {
-  const box = canvas.getBoundingClientRect();
-  const x = event.clientX - box.left, y = event.clientY - box.top;
-  let best = null, least = Infinity;
-  for (const spot of spots) {
-    const far = Math.hypot(spot.x - x, spot.y - y);
-    if (far <= spot.r + 4 && far < least) { best = spot; least = far; }
+  drag.far ||= Math.hypot(px - drag.start[0], py - drag.start[1]) > 4;
+  if (drag.line) {
+    const last = drag.line.at(-1);
+    if (Math.hypot(px - last[0], py - last[1]) < 2) return;
+    drag.line.push([px, py]);
+    return redraw(false);
   }
-  return best;
+  pull(drag.from, px - drag.start[0], py - drag.start[1]);
+  settle();
+  redraw();
 }
 
-function showTip(spot) {
-  tip.hidden = !spot;
-  canvas.style.cursor = spot ? "pointer" : "default";
-  if (!spot) return;
-  const p = spot.point;
-  tip.textContent = `${p.name}\n${p.category ?? NONE} · ${p.labels} labels, ${p.instances} instances${p.reviewed ? " · reviewed" : ""}`;
-  const wide = place.clientWidth;
-  tip.style.left = `${Math.max(4, Math.min(spot.x + spot.r + 10, wide - tip.offsetWidth - 4))}px`;
-  tip.style.top = `${Math.max(4, spot.y - tip.offsetHeight - 8)}px`;
+function onUp(event) {
+  if (!drag) return;
+  const { line, far } = drag, [px, py] = at(event);
+  drag = null;
+  if (far && !line) return;
+  const i = far ? -1 : nearest(px, py, 6, field());
+  change(event, (take) => { if (far) inLasso(line, field(), take); else if (i >= 0) take(i); });
+  if (i >= 0) place(i, false);
+  dom.box.dataset.took = event.timeStamp ? performance.now() - event.timeStamp : 0;
 }
 
-// The what-if link asks about the cluster under the pointer.
-function aim() {
-  const link = document.querySelector("[data-map-ask]");
-  const anchor = hovered?.address.split("/").pop();
-  link.search = anchor ? `?do=assign&anchor=${anchor}` : "";
+function onWheel(event) {
+  event.preventDefault();
+  zoom(...at(event), Math.exp(-Math.max(-60, Math.min(60, event.deltaY)) / 240));
 }
 
-function showLegend() {
-  const groups = new Map();
-  for (const point of [...points].sort((a, b) => (a.place ?? 99) - (b.place ?? 99))) {
-    const name = groupOf(point);
-    if (!groups.has(name)) groups.set(name, point);
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.target !== dom.box || !state) return;
+  const arrow = ARROWS[event.key];
+  if (arrow) step(event, arrow);
+  else if (event.key === " ") {
+    if (cursor < 0) return;
+    change({ shiftKey: true, altKey: Boolean(choice.chosen[cursor]) }, (take) => take(cursor));
+    say(dom.count.textContent);
+  } else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+const KEYS = {
+  "map-grow": () => growRing(1.35), "map-shrink": () => growRing(1 / 1.35),
+  "map-cluster": () => selectLike(state.cluster, "cluster"), "map-category": () => selectLike(state.category, "category"),
+};
+
+// The keys that no element of the page names.
+function onPressed(event) {
+  if (!dom?.box.isConnected || !state) return;
+  const key = event.detail, name = Object.keys(KEYS).find((one) => dom.box.dataset[one.replace("map-", "key")] === key);
+  if (name) KEYS[name]();
+  else if (key === "+" || key === "=") zoomKey(1.5);
+  else if (key === "-") zoomKey(1 / 1.5);
+  else if (key === "0") zoomKey(0);
+  else if (key === "Escape") clear();
+  else if ("1234".includes(key)) dom.modes[Number(key) - 1].click();
+  else return;
+  event.preventDefault();
+}
+
+// A command is about the selection, else about the label with the ring round it.
+function onSubmit(event) {
+  if (choice && !choice.count && cursor >= 0) change({}, (take) => take(cursor));
+  if (!choice?.count) {
+    event.preventDefault();
+    return say("Select labels first.");
   }
-  legend.replaceChildren(...[...groups].map(([name, point]) => {
-    const item = document.createElement("li"), swatch = document.createElement("canvas"), text = document.createElement("span");
-    swatch.width = swatch.height = 32;
-    swatch.setAttribute("aria-hidden", "true");
-    const pen = swatch.getContext("2d");
-    pen.scale(2, 2);
-    mark(pen, shapeOf(point), 8, 8, 5.5, colourOf(point));
-    text.textContent = name;
-    item.append(swatch, text);
-    item.addEventListener("pointerenter", () => { dimmed = name; draw(); });
-    item.addEventListener("pointerleave", () => { dimmed = null; draw(); });
-    return item;
-  }));
+  fill(dom.form, choice.chosen, places.id);
+  const asks = event.submitter?.hasAttribute("formaction");
+  if (asks) sessionStorage.setItem(KEPT, JSON.stringify([address, dom.form.elements.chosen.value]));
+  sent = !asks;
+  focused = document.activeElement === dom.box;
 }
 
-function refresh() {
-  showLegend();
-  draw();
+function bring() {
+  const [kept, numbers] = JSON.parse(sessionStorage.getItem(KEPT)) ?? [];
+  sessionStorage.removeItem(KEPT);
+  if (kept !== address) return;
+  const wanted = numbersOf(numbers);
+  change({ shiftKey: true }, (take) => places.id.forEach((number, i) => { if (wanted.has(number)) take(i); }));
 }
 
-canvas.addEventListener("pointermove", (event) => {
-  const spot = spotAt(event), point = spot?.point ?? null;
-  if (point !== hovered) { hovered = point; draw(); showTip(spot); aim(); }
+function listen() {
+  dom.box.addEventListener("pointerdown", onDown);
+  dom.over.addEventListener("pointermove", onMove);
+  dom.over.addEventListener("pointerup", onUp);
+  dom.over.addEventListener("pointercancel", () => { drag = null; redraw(false); });
+  dom.over.addEventListener("pointerleave", () => { if (!drag) { showTip(-1); redraw(false); } });
+  dom.over.addEventListener("wheel", onWheel, { passive: false });
+  dom.box.addEventListener("keydown", onKey);
+  dom.form.addEventListener("submit", onSubmit);
+  dom.search.form.addEventListener("submit", (event) => { event.preventDefault(); nextMatch(); });
+  dom.search.addEventListener("input", search);
+  document.querySelector("[data-map-matches]").addEventListener("click", selectMatches);
+  dom.body.addEventListener("change", ({ target }) => {
+    change({ shiftKey: true, altKey: !target.checked }, (take) => take(Number(target.closest("tr").dataset.point)));
+    clearTimeout(dom.rows); // the row stays, so that it can be ticked again
+  });
+  for (const radio of dom.modes) {
+    radio.checked = radio.value === mode;
+    radio.addEventListener("change", () => { mode = radio.value; group(); redraw(); });
+  }
+  const pan = document.querySelector("[data-map-pan]");
+  pan.addEventListener("click", () => { panning = !panning; pan.setAttribute("aria-pressed", String(panning)); dom.box.classList.toggle("moves", panning); });
+  for (const button of document.querySelectorAll("[data-map-zoom]")) button.addEventListener("click", () => zoomKey(Number(button.dataset.mapZoom)));
+  new ResizeObserver(([{ target }]) => { if (target === dom?.box && measure(target, places)) redraw(); }).observe(dom.box);
+  use(dom.points, dom.over);
+}
+
+function show(fresh) {
+  state = fresh;
+  names = middles(places, state);
+  group();
+  redraw();
+  measure(dom.box, places);
+}
+
+async function catchUp(tag) {
+  const fresh = await load(`${address}/state`);
+  if (fresh.tag !== tag && dom?.box.isConnected && dom.box.dataset.map === address) { show(fresh); tally(); }
+}
+
+// The points again, or for the first time; on another clustering the selection is let go.
+async function refresh(here) {
+  const asked = address, [where, now] = await Promise.all([load(`${asked}/places`), load(`${asked}/state`)]);
+  if (address !== asked || dom !== here) return false;
+  if (places?.tag !== where.tag || !choice) {
+    places = where;
+    texts = folded = null;
+    choice = new Choice(places.x.length);
+    cursor = -1;
+  }
+  show(now);
+  bring();
+  tally();
+  return true;
+}
+
+async function begin() {
+  const here = find();
+  panning = false;
+  if (!here) { sent = false; dom = null; return; }
+  dom = here;
+  if (dom.box.dataset.map !== address) { address = dom.box.dataset.map; places = state = choice = null; }
+  listen();
+  if (sent && choice) { choice.chosen.fill(0); cursor = -1; ring = 0; if (focused) dom.box.focus({ preventScroll: true }); }
+  sent = false;
+  if (state) { show(state); tally(); }
+  if (!await refresh(here)) return;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  dom.box.dataset.ready = places.x.length;
+  document.dispatchEvent(new Event("map:painted"));
+  texts ??= (await load(`${address}/texts`)).texts;
+  if (dom !== here) return;
+  listRows();
+  if (dom.search.value) search();
+  if (location.search.includes("done=")) setTimeout(catchUp, 1500, state.tag); // what follows for other labels
+}
+
+// Without points there is still the list that a page without a script has.
+function start() {
+  begin().catch((error) => {
+    document.body.classList.add("plain");
+    say("The map could not be drawn. The list below holds the same labels.");
+    throw error;
+  });
+}
+
+document.addEventListener("keys:pressed", onPressed);
+document.addEventListener("keys:listed", ({ detail }) => {
+  if (dom?.box.isConnected) listKeys(detail, dom.box.dataset);
 });
-canvas.addEventListener("pointerleave", () => { hovered = null; showTip(null); draw(); aim(); });
-canvas.addEventListener("click", (event) => {
-  const spot = spotAt(event);
-  if (spot) location.assign(spot.point.address);
-});
-chooser.addEventListener("change", (event) => { mode = event.target.value; refresh(); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
-new ResizeObserver(draw).observe(place);
-
-const response = await fetch(place.dataset.map, { headers: { Accept: "application/json" } });
-points = response.ok ? (await response.json()).points : [];
-place.dataset.ready = points.length;
-chooser.hidden = false;
-refresh();
+dark.addEventListener("change", () => { if (dom && state) { group(); redraw(); } });
+document.addEventListener("flow:shown", start);
+start();
