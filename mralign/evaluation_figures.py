@@ -10,6 +10,8 @@ from mralign.terminal import say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from alignment.comparison import Comparison
     from alignment.estimates import Mean, Share
     from alignment.evaluation_run import Evaluated, Evaluation

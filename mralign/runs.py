@@ -44,7 +44,8 @@ def show(number: Annotated[int, typer.Argument(help="The run's number.")]) -> No
 
 def _row(run: Run) -> tuple[object, ...]:
     items = run.done_items if run.total_items is None else f"{run.done_items}/{run.total_items}"
-    return (run.id, run.kind.value, state_of(run.status, run.beat_at), items, _seconds(run), run.cost_usd,
+    state = state_of(run.status, run.beat_at)
+    return (run.id, run.kind.value, state, items, _seconds(run), run.cost_usd,
             run.model, (run.message or "")[:60])  # fmt: skip
 
 

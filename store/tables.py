@@ -1,7 +1,8 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
 Those of batches, of a review by several people, of how people come in, of what an evaluation
-judged, of how a run is getting on and of studies stand in modules of their own; importing this registers them.
+judged, of how a run is getting on and of studies stand in modules of their own; importing this
+registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -117,7 +118,9 @@ class Run(SQLModel, table=True):
     beat_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
     started_by: str | None = Field(default=None, max_length=200)  # the account of the system
     command: str | None = None  # as it was typed, quoted for a shell
-    cap_tokens: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger(), nullable=True))
+    cap_tokens: int | None = Field(
+        default=None, sa_column=sa.Column(sa.BigInteger(), nullable=True)
+    )
     cap_usd: float | None = None
 
 

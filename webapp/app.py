@@ -38,6 +38,7 @@ from webapp.routes import (
     whatif,
 )
 from webapp.static_files import OwnFiles
+from webapp.streams import Streams
 from webapp.study_figures import StudyFigures
 from webapp.turns import AT_ONCE, Turns
 
@@ -78,6 +79,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.matrices = Matrices()
     app.state.study_figures = StudyFigures()
     app.state.grounds = Grounds()
+    app.state.streams = Streams()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -1,12 +1,10 @@
-"""The pages of what ran and what it read: overview, traces, transitions, runs."""
+"""The pages of what ran and what it read: overview, traces, transitions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from store.tables import Run
 from webapp.pages.frame import Page
-from webapp.queries.runs import ExportRow, RunRow, Training
 from webapp.queries.traces import Pairing, SegmentText, TraceHead, TraceRow
 
 
@@ -74,28 +72,3 @@ class TransitionsPage(Page):
     annotate_run_id: int | None
     trace_counts: Mapping[str, int]
     problem: str
-
-
-@dataclass(frozen=True)
-class RunsPage(Page):
-    """What ran."""
-
-    template: ClassVar[str] = "runs.html"
-    rows: Sequence[RunRow]
-    kind: str
-    kinds: Sequence[str]
-    later: str
-
-
-@dataclass(frozen=True)
-class RunPage(Page):
-    """One run, with all that is needed to repeat it."""
-
-    template: ClassVar[str] = "run.html"
-    run: Run
-    command: str
-    parameters: Sequence[tuple[str, str]]
-    metrics: Sequence[tuple[str, str]]
-    training: Training | None
-    losses: Sequence[tuple[str, str]]
-    export: ExportRow | None
