@@ -14,7 +14,7 @@ from alignment.transitions import allowed_cells
 from alignment.weights import HIGHEST_WEIGHT, LOWEST_WEIGHT
 
 if TYPE_CHECKING:
-    from alignment.transitions import Matrix
+    from alignment.transitions import Cells, Matrix
 
 Scale = Literal["probability", "weight", "delta"]
 CELL = 34
@@ -24,16 +24,33 @@ NARROWEST = 720  # so that a title fits over few categories
 BLUE = (8, 48, 107)
 ORANGE = (166, 54, 3)
 FORBIDDEN_FILL = "#eeeeee"
+HATCHING = (
+    '<defs><pattern id="doubt" width="7" height="7" patternUnits="userSpaceOnUse"'
+    ' patternTransform="rotate(45)"><path d="M0 0V7" stroke="#6b6b6b" stroke-width="2"/></pattern>'
+    "</defs>"
+)
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What a heatmap shows: probabilities, weights around 1, or differences around 0."""
+    """What a heatmap shows: probabilities, weights around 1, or differences around 0.
+
+    Cells in doubt are hatched.
+    """
 
     matrix: Matrix
     states: Sequence[str]
     title: str
     scale: Scale = "probability"
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Cells to be hatched, and why. Shapes: cells [K, K]."""
+
+    cells: Cells
+    reason: str
 
 
 def weight_matrix(polar: Matrix, overall: Matrix) -> Matrix:
@@ -83,9 +100,12 @@ def heatmap_svg(heatmap: Heatmap) -> str:
     ]
     names = [_name_marks(place, name) for place, name in enumerate(heatmap.states)]
     caption = "from row to column, " + _CAPTION[heatmap.scale]
+    hatching = [HATCHING] if heatmap.doubt else []
+    if heatmap.doubt:
+        caption += f"; hatched: {heatmap.doubt.reason}"
     title = svg.text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"')
-    foot = svg.text(LEFT, height - 14, caption, 'fill="#444444"')
-    return svg.image(width, height, heatmap.title, [title, *names, *marks, foot])
+    foot = svg.text(LEFT if count > 8 else 20, height - 14, caption, 'fill="#444444"')
+    return svg.image(width, height, heatmap.title, [*hatching, title, *names, *marks, foot])
 
 
 _CAPTION: dict[Scale, str] = {
@@ -118,11 +138,16 @@ def _cell_mark(place: tuple[int, int], value: float, largest: float, heatmap: He
     fill, ink = _colours(value, largest, heatmap.scale)
     note = f"{heatmap.states[row]} → {heatmap.states[column]}: {value:.4g}"
     square = svg.rectangle(x, y, CELL - 1, CELL - 1, fill, None if math.isnan(value) else note)
+    doubted = heatmap.doubt is not None and bool(heatmap.doubt.cells[place])
+    halo = ""
+    if doubted and not math.isnan(value):
+        square += svg.rectangle(x, y, CELL - 1, CELL - 1, "url(#doubt)", f"{note}, in doubt")
+        halo = f' paint-order="stroke" stroke="{fill}" stroke-width="4"'
     label = svg.text(
         x + (CELL - 1) // 2,
         y + CELL // 2 + 4,
         _cell_text(value, heatmap.scale),
-        f'text-anchor="middle" font-size="11" fill="{ink}"',
+        f'text-anchor="middle" font-size="11" fill="{ink}"{halo}',
     )
     return f"{square}{label}"
 

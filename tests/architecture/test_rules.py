@@ -49,6 +49,7 @@ IMPURE = {
         "corpus",
         "grounds",
         "groups",
+        "material",
         "lineage",
         "origins",
         "training_run",

@@ -1,4 +1,4 @@
-"""The pages of what ran and what it read: overview, traces, transitions."""
+"""The pages of what ran and what it read: overview and traces."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,25 +50,3 @@ class TracePage(Page):
     segments: Sequence[SegmentText]
     colours: Mapping[str, str]
     later: str
-
-
-@dataclass(frozen=True)
-class MatrixImage:
-    """A matrix as an image, and what it shows in words."""
-
-    name: str
-    title: str
-    address: str
-    states: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[str]]]
-
-
-@dataclass(frozen=True)
-class TransitionsPage(Page):
-    """How reasoning moves between categories."""
-
-    template: ClassVar[str] = "transitions.html"
-    images: Sequence[MatrixImage]
-    annotate_run_id: int | None
-    trace_counts: Mapping[str, int]
-    problem: str
