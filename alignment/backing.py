@@ -65,7 +65,8 @@ def backing(traced: TracedMoves, matrix: Matrix, counted: Flags) -> Backing:
     rows, cells, shares = _shared(traced, matrix)
     seen = counted[rows]
     rows, cells, shares = rows[seen], cells[seen], shares[seen]
-    moves = np.bincount(cells, weights=shares, minlength=size**2).reshape(size, size)
+    counts: Values = np.bincount(cells, weights=shares, minlength=size**2).astype(np.float64)
+    moves = counts.reshape(size, size)
     sources = cells // size
     return Backing(
         moves=moves,

@@ -71,7 +71,9 @@ class _Arrow:
         return f'stroke="{self.colour}" stroke-width="{self.width:.1f}"{dash}'
 
 
-def delta_graph_svg(cells: Sequence[Cell], title: str, nodes: Sequence[Node] = ()) -> str:
+def delta_graph_svg(
+    cells: Sequence[Cell], title: str, nodes: Sequence[Node] = (), where: str = "in the second"
+) -> str:
     """The cells as arrows between states in a circle: those they name, or the nodes given.
 
     Solid and orange rises, dashed and blue falls; the width is the size of the change. Nodes are
@@ -91,7 +93,7 @@ def delta_graph_svg(cells: Sequence[Cell], title: str, nodes: Sequence[Node] = (
         *(mark for state, spot in spots.items() for mark in _state_marks(state, spot)),
         svg.text(
             20, SIDE + TOP - 16,
-            "solid and orange: likelier in the second; dashed and blue: less likely;"
+            f"solid and orange: likelier {where}; dashed and blue: less likely;"
             " in points, * beyond chance",
             'fill="#444444"',
         ),
@@ -189,4 +191,4 @@ def _state_marks(state: str, spot: _Spot) -> Iterator[str]:
     away = spot.radius + 7.0
     shift = {"middle": 0.0, "start": away, "end": -away}[anchor]
     lower = 4.0 if anchor != "middle" else (-away if y < TOP + SIDE / 2.0 else away + 10.0)
-    yield svg.text(x + shift, y + lower, svg.shortened(state, 24), f'text-anchor="{anchor}"')
+    yield svg.text(x + shift, y + lower, svg.shortened(state, 30), f'text-anchor="{anchor}"')

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 Scale = Literal["probability", "weight", "delta"]
 CELL = 34
-LEFT = 150
-TOP = 150
-NARROWEST = 720  # so that a title fits over few categories
+LEFT = 200
+TOP = 175
+NAME = 30  # characters of a name that fit
+NARROWEST = 760  # so that a title fits over few categories
 BLUE = (8, 48, 107)
 ORANGE = (166, 54, 3)
 FORBIDDEN_FILL = "#eeeeee"
 HATCHING = (
-    '<defs><pattern id="doubt" width="7" height="7" patternUnits="userSpaceOnUse"'
-    ' patternTransform="rotate(45)"><path d="M0 0V7" stroke="#6b6b6b" stroke-width="2"/></pattern>'
-    "</defs>"
+    '<defs><pattern id="doubt" width="8" height="8" patternUnits="userSpaceOnUse"'
+    ' patternTransform="rotate(45)"><path d="M0 0V8" stroke="#8a8a8a" stroke-width="1.5"/>'
+    "</pattern></defs>"
 )
 
 
@@ -90,7 +91,7 @@ def heatmap_svg(heatmap: Heatmap) -> str:
     Every name is escaped for XML.
     """
     count = len(heatmap.states)
-    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 40
+    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 60
     shown = _shown(heatmap)
     largest = float(np.nanmax(np.abs(shown))) or 1.0
     marks = [
@@ -99,13 +100,16 @@ def heatmap_svg(heatmap: Heatmap) -> str:
         for column, value in enumerate(values)
     ]
     names = [_name_marks(place, name) for place, name in enumerate(heatmap.states)]
-    caption = "from row to column, " + _CAPTION[heatmap.scale]
-    hatching = [HATCHING] if heatmap.doubt else []
+    title = svg.text(20, 20, heatmap.title, 'font-size="15" font-weight="600"')
+    notes = ["from row to column, " + _CAPTION[heatmap.scale]]
     if heatmap.doubt:
-        caption += f"; hatched: {heatmap.doubt.reason}"
-    title = svg.text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"')
-    foot = svg.text(LEFT if count > 8 else 20, height - 14, caption, 'fill="#444444"')
-    return svg.image(width, height, heatmap.title, [*hatching, title, *names, *marks, foot])
+        notes.append(f"hatched: {heatmap.doubt.reason}")
+    foot = [
+        svg.text(20, height - 34 + 18 * line, note, 'fill="#444444"')
+        for line, note in enumerate(notes)
+    ]
+    hatching = [HATCHING] if heatmap.doubt else []
+    return svg.image(width, height, heatmap.title, [*hatching, title, *names, *marks, *foot])
 
 
 _CAPTION: dict[Scale, str] = {
@@ -178,7 +182,7 @@ def _ink(shade: Sequence[int]) -> str:
 
 
 def _name_marks(place: int, name: str) -> str:
-    short = svg.shortened(name, 20)
+    short = svg.shortened(name, NAME)
     middle = CELL * place + CELL // 2
     row = svg.text(LEFT - 6, TOP + middle + 4, short, 'text-anchor="end"')
     x, y = LEFT + middle, TOP - 6

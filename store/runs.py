@@ -33,7 +33,11 @@ def code_version() -> str:
 
 def start_run(engine: sa.Engine, kind: RunKind, **fields: Any) -> Run:
     """Commit a new running row, so that a crash leaves a trace of itself."""
-    origin = {"started_by": find_account(), "command": find_command(), "beat_at": utc_now()}
+    origin: dict[str, Any] = {
+        "started_by": find_account(),
+        "command": find_command(),
+        "beat_at": utc_now(),
+    }
     with transaction(engine) as session:
         run = Run(kind=kind, code_version=code_version(), **origin, **fields)
         session.add(run)

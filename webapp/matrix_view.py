@@ -25,7 +25,7 @@ MATRICES: "dict[str, tuple[MatrixName | None, str, GroupName]]" = {
     "weights-positive": ("weights+", "P⁺ / P, clipped", "positive"),
     "weights-negative": ("weights-", "P⁻ / P, clipped", "negative"),
 }
-DELTA = "ΔP = P⁺ − P⁻: moves that are likelier where thinking helped than where it hurt"
+DELTA = "ΔP = P⁺ − P⁻: likelier where thinking helped than where it hurt"
 CHANGES = 10
 
 

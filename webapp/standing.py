@@ -95,7 +95,7 @@ def find_standing(session: Session, run_id: int) -> Standing | None:
     if row is None:
         return None
     pace = _pace(session, run_id, row) if row.status == RunStatus.RUNNING else _overall(row)
-    return Standing(*row, pace=pace)
+    return Standing(**row._mapping, pace=pace)
 
 
 def _of(value: str, most: str | bool | int | None) -> str:

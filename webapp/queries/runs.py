@@ -127,7 +127,9 @@ def find_training(session: Session, run_id: int) -> Training | None:
     if row is None:
         return None
     used = select(EvaluationRun.run_id).where(col(EvaluationRun.training_run_id) == row[3])
-    return Training(*row[:3], session.exec(used.order_by(col(EvaluationRun.run_id))).all())
+    return Training(
+        row[0], row[1], row[2], session.exec(used.order_by(col(EvaluationRun.run_id))).all()
+    )
 
 
 def find_export(session: Session, run_id: int) -> ExportRow | None:
@@ -139,7 +141,9 @@ def find_export(session: Session, run_id: int) -> ExportRow | None:
     if row is None:
         return None
     used = select(TrainingRun.run_id).where(col(TrainingRun.export_id) == row[3])
-    return ExportRow(*row[:3], session.exec(used.order_by(col(TrainingRun.run_id))).all())
+    return ExportRow(
+        row[0], row[1], row[2], session.exec(used.order_by(col(TrainingRun.run_id))).all()
+    )
 
 
 def find_report(session: Session, run_id: int) -> str | None:

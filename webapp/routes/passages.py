@@ -1,7 +1,7 @@
 """The traces that hold a move of a transition matrix."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
@@ -20,7 +20,6 @@ from webapp.routes.transitions import Chosen, read_book
 if TYPE_CHECKING:
     from alignment.backing import Passage
     from alignment.examples import Unit
-    from alignment.fits import GroupName
 
 router = APIRouter(prefix="/transitions/moves")
 PAGE_ROWS = 100
@@ -44,7 +43,7 @@ def show_passages(
         if source not in book.states or target not in book.states:
             raise NotFound(f"expected two of {', '.join(book.states)}, got {source!r}, {target!r}")
         cell = book.states.index(source), book.states.index(target)
-        found = book.material.passages(cast("GroupName", group), cell)
+        found = book.material.passages(group, cell)
         rows = _rows(session, book, found[skip : skip + PAGE_ROWS])
     parts = {**book.choice.parts(), "from": source, "to": target, "of": group}
     more = skip + PAGE_ROWS

@@ -139,8 +139,9 @@ def draw_graph(visit: VisitingAside, choice: Chosen) -> Response:
         book, _ = read_book(visit, session, choice)
     if not book.material.polar:
         raise NotFound("expected traces of both polarities, found none: there is no ΔP")
-    title = "The largest of ΔP: likelier, or less likely, where thinking helped"
-    return svg_response(delta_graph_svg(book.changes(), title, book.nodes()))
+    title = "The largest cells of ΔP = P⁺ − P⁻, up and down"
+    where = "where thinking helped"
+    return svg_response(delta_graph_svg(book.changes(), title, book.nodes(), where))
 
 
 @router.get("/{name}.svg", dependencies=[reading_allowed])
