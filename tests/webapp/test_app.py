@@ -34,6 +34,12 @@ PAGES = (
     "/transitions",
     "/transitions/p.svg",
     "/transitions/weights-negative.svg",
+    "/transitions/graph.svg",
+    "/transitions/cells.csv",
+    "/transitions/matrices.json?level=macro",
+    "/transitions/moves?from=start&to=framing",
+    "/transitions/compare",
+    "/transitions/compare?first=polarity%3Dnegative&second=polarity%3Dpositive&level=macro",
     "/runs",
 )
 
@@ -67,6 +73,8 @@ def addresses(world: World) -> list[str]:
         f"/traces/{world.trace_id + 1}",
         f"/runs/{world.training_run_id}",
         f"/runs/{world.training_run_id}/charts/loss.svg",
+        f"/runs/{world.training_run_id}/items",
+        f"/runs/{world.training_run_id}/run.json",
     ]
 
 
