@@ -57,8 +57,9 @@ def labeling(site: Site, held: Held) -> Iterator[tuple[int, subprocess.Popen[byt
                  "--concurrency", "1", "--max-tokens", "900000"]  # fmt: skip
         url = site.engine.url.render_as_string(hide_password=False)
         env = {**os.environ, "MRALIGN_DATABASE_URL": url, "OPENAI_API_KEY": "k"}
-        process = subprocess.Popen([sys.executable, "-m", "mralign", *words], cwd=ROOT, env=env,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        command = [sys.executable, "-m", "mralign", *words]
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=quiet, stderr=quiet)
         try:
             yield wait_for_run(site, process, known), process
         finally:
