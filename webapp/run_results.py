@@ -21,6 +21,13 @@ CLUSTER_FIGURES = (
     ("proposed", "Clusters with a proposed category"),
     ("seed_ari", "Agreement with another seed (ARI)"),
 )
+WEIGHT_FIGURES = (
+    ("mean", "Mean weight of a token"),
+    ("min", "Least weight"),
+    ("max", "Greatest weight"),
+    ("share_of_tokens_not_1", "Share of tokens that weigh other than 1"),
+    ("share_of_segments_clipped", "Share of segments whose weight is clipped"),
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,9 @@ def figures_of(run: Run) -> list[tuple[str, str]]:
     """The main figures by the kind of the run; none where it has not come so far."""
     if run.kind == RunKind.CLUSTER:
         return _named(run.metrics, CLUSTER_FIGURES)
+    weights = run.metrics.get("weights")
+    if run.kind == RunKind.TRAIN and isinstance(weights, Mapping):
+        return _named(weights, WEIGHT_FIGURES)
     if run.kind == RunKind.EVALUATE:
         return [row for title, arm in run.metrics.items() if isinstance(arm, Mapping)
                 for row in _arm(str(title), arm)]  # fmt: skip
