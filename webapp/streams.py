@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from webapp.standing import Standing
+from webapp.run_progress import RunProgress
 
 MOST_STREAMS = 64
 MOST_OF_ONE = 6  # a browser opens no more connections to one server
 RETRY_MS = 2_000
 
-Look = Callable[[], Awaitable[Standing | None]]
+Look = Callable[[], Awaitable[RunProgress | None]]
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ class Streams:
         with self._counted(person_id):
             yield f"retry: {RETRY_MS}\n\n"
             began_s = said_s = time.monotonic()
-            while not self.closing and (standing := await look()) is not None:
+            while not self.closing and (progress := await look()) is not None:
                 now_s = time.monotonic()
-                if standing.mark != seen:
-                    seen, said_s = standing.mark, now_s
-                    yield event("progress", standing.mark, standing.document())
+                if progress.mark != seen:
+                    seen, said_s = progress.mark, now_s
+                    yield event("progress", progress.mark, progress.document())
                 elif now_s - said_s >= self.rhythm.beat_every_s:
                     said_s = now_s
                     yield ": still here\n\n"
-                if not standing.running:
-                    yield event("end", standing.mark, standing.document())
+                if not progress.running:
+                    yield event("end", progress.mark, progress.document())
                     return
                 if now_s - began_s >= self.rhythm.lasts_s:
                     return

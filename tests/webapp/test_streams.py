@@ -18,28 +18,30 @@ from store.states import RunKind, RunStatus
 from store.tables import Run
 from tests.webapp.conftest import SignIn
 from tests.worlds import World
-from webapp.standing import Standing
+from webapp.run_progress import RunProgress
 from webapp.streams import MOST_OF_ONE, MOST_STREAMS, Rhythm, Streams
 
 QUICK = Rhythm(look_every_s=0.0, beat_every_s=1e9)
-RUNNING = Standing(
+RUNNING = RunProgress(
     status=RunStatus.RUNNING, done_items=0, total_items=3, tokens=0, cost_usd=0.0, cap_tokens=None,
     cap_usd=None, message=None, started_at=utc_now(), ended_at=None, beat_at=None,
 )  # fmt: skip
 
 
-def looking(*standings: Standing | None) -> Callable[[], Awaitable[Standing | None]]:
+def looking(*moments: RunProgress | None) -> Callable[[], Awaitable[RunProgress | None]]:
     """Looks that find these one after the other."""
-    left = list(standings)
+    left = list(moments)
 
-    async def look() -> Standing | None:
+    async def look() -> RunProgress | None:
         return left.pop(0)
 
     return look
 
 
-def told(streams: Streams, look: Callable[[], Awaitable[Standing | None]], seen: str | None = None,
-         ) -> list[dict[str, str]]:  # fmt: skip
+Look = Callable[[], Awaitable[RunProgress | None]]
+
+
+def told(streams: Streams, look: Look, seen: str | None = None) -> list[dict[str, str]]:
     """Everything that a stream sends, each event as its fields."""
 
     async def listen() -> list[str]:

@@ -8,8 +8,8 @@ from store.tables import Run
 from webapp.pages.frame import Page
 from webapp.queries.runs import ErrorSort, ExportRow, ItemRow, RunRow, Training
 from webapp.run_charts import ChartView
+from webapp.run_progress import RunProgress
 from webapp.run_results import Results
-from webapp.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunPage(Page):
 
     template: ClassVar[str] = "run.html"
     run: Run
-    standing: Standing
+    progress: RunProgress
     commands: Sequence[tuple[str, str]]
     parameters: Sequence[tuple[str, str]]
     metrics: Sequence[tuple[str, str]]

@@ -22,8 +22,8 @@ from webapp.permissions import Action
 from webapp.queries import runs
 from webapp.rendering import svg_response
 from webapp.run_charts import find_charts, views_of
+from webapp.run_progress import RunProgress, find_progress
 from webapp.run_results import results_of
-from webapp.standing import Standing, find_standing
 from webapp.streams import Streams
 
 router = APIRouter(prefix="/runs")
@@ -65,7 +65,7 @@ def show_run(visit: Visiting, run_id: RowId) -> Response:
         export = runs.find_export(session, run_id)
         page = RunPage(
             run=run,
-            standing=cast(Standing, find_standing(session, run_id)),
+            progress=cast(RunProgress, find_progress(session, run_id)),
             commands=_commands(run),
             parameters=flatten(run.parameters),
             metrics=flatten(run.metrics),
@@ -94,10 +94,10 @@ async def stream_run(
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
     """How the run gets on, as server-sent events; nothing (204) once it has ended."""
-    standing = await _look(visit, run_id)
-    if standing is None:
+    progress = await _look(visit, run_id)
+    if progress is None:
         raise NotFound(f"expected a run with number {run_id}, found none")
-    if not standing.running:
+    if not progress.running:
         return Response(status_code=204)
     streams = cast(Streams, visit.request.app.state.streams)
     person_id = visit.actor.person_id
@@ -108,12 +108,12 @@ async def stream_run(
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-async def _look(visit: Visit, run_id: int) -> Standing | None:
+async def _look(visit: Visit, run_id: int) -> RunProgress | None:
     """How the run stands now; the turn and the connection end before the answer is used."""
 
-    def read() -> Standing | None:
+    def read() -> RunProgress | None:
         with reading(visit.engine) as session:
-            return find_standing(session, run_id)
+            return find_progress(session, run_id)
 
     async with visit.request.app.state.turns.next(writing=False):
         return await run_in_threadpool(read)

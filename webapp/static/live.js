@@ -32,7 +32,7 @@ function show(section, { fields, share, version }) {
   drawn_ms = Date.now();
   const images = document.querySelectorAll("[data-chart]");
   for (const image of images) image.src = `${image.dataset.chart}?n=${version}`;
-  if (!images.length && version > 1) reload(); // by now there may be something to draw
+  if (!images.length && version > 1 && !choosing()) reload(); // by now there may be something to draw
 }
 
 function reload(done) {
@@ -78,12 +78,16 @@ function follow(section) {
   };
 }
 
+function choosing() {
+  return Boolean(document.activeElement?.closest("#content form"));
+}
+
 function begin() {
   stop();
   if (document.hidden) return;
   const section = document.querySelector("[data-live]");
   if (section) follow(section);
-  else if (document.querySelector("[data-pending]")) timer = setTimeout(() => reload(), AGAIN_MS);
+  else if (document.querySelector("[data-pending]")) timer = setTimeout(() => (choosing() ? begin() : reload()), AGAIN_MS);
 }
 
 document.addEventListener("flow:shown", begin);

@@ -25,7 +25,7 @@ _STATE = sa.select(*(_RUN.c[name] for name in _COLUMNS))
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunProgress:
     """How far a run is; `pace` is in items a minute of late."""
 
     status: RunStatus
@@ -90,13 +90,13 @@ class Standing:
         return json.dumps(texts)
 
 
-def find_standing(session: Session, run_id: int) -> Standing | None:
+def find_progress(session: Session, run_id: int) -> RunProgress | None:
     """How the run with this number stands."""
     row = session.execute(_STATE.where(_RUN.c.id == run_id)).one_or_none()
     if row is None:
         return None
     pace = _pace(session, run_id, row) if row.status == RunStatus.RUNNING else _overall(row)
-    return Standing(**row._mapping, pace=pace)
+    return RunProgress(**row._mapping, pace=pace)
 
 
 def _of(value: str, most: str | bool | int | None) -> str:
