@@ -11,7 +11,7 @@ from gateway import schemas
 from gateway.limits import each_done
 from gateway.prompts import Prompt, load_prompt
 
-OPEN_LABELS, CONTROLLED, ADJUDICATE = "open_labels_v1", "controlled_v1", "adjudicate_v1"
+OPEN_LABELS, CONTROLLED, ADJUDICATE = "open_labels_v2", "controlled_v2", "adjudicate_v1"
 
 
 def prompt_of(name: str) -> Prompt:
@@ -44,12 +44,14 @@ class EndpointLabeler:
 def endpoint_labeler(ask: Ask, at_once: int = 8) -> EndpointLabeler:
     """The labeler that asks this door."""
     prompt = prompt_of(OPEN_LABELS)
-    return EndpointLabeler(ChatLabeler(ask, prompt, schemas.open_labels), prompt.sha256, at_once)
+    labeler = ChatLabeler(ask, prompt, schemas.open_labels, schemas.open_labels_by_segment)
+    return EndpointLabeler(labeler, prompt.sha256, at_once)
 
 
 def endpoint_annotator(ask: Ask, name: str) -> ChatAnnotator:
     """An annotator that asks this door; two of them should ask two models."""
-    return ChatAnnotator(ask, prompt_of(CONTROLLED), schemas.controlled_labels, name)
+    forms = schemas.controlled_labels, schemas.controlled_labels_by_segment
+    return ChatAnnotator(ask, prompt_of(CONTROLLED), *forms, name)
 
 
 def endpoint_adjudicator(ask: Ask) -> ChatAdjudicator:

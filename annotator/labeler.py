@@ -84,33 +84,30 @@ def ask_twice(
     prompt: Rendering,
     messages: Sequence[Message],
     schema: Schema,
+    schema_again: Schema,
     read: Callable[[str], Read],
     unread: Callable[[str], Read],
 ) -> tuple[Read, str | None]:
     """The reply as it reads; if it is invalid, the reply to one more request that says why.
 
     With it the hash of the request, or None where nobody answered. A reply that was cut off is
-    asked for again with twice the room, since telling does not help.
+    asked for again with twice the room, since telling does not help; any other in the form of
+    `schema_again`, in which less can go wrong.
     """
     answer = ask(messages, schema)
     result = _read(answer, read, unread)
     if result.invalid is not None and not answer.failed:
-        again = _again(messages, prompt, answer, result.invalid)
-        answer = ask(again, schema, 2 if answer.truncated else 1)
+        if answer.truncated:
+            answer = ask(messages, schema, 2)
+        else:
+            said = prompt.render_retry(answer.text[:MAX_QUOTED_CHARACTERS], result.invalid)
+            answer = ask([*messages, *said], schema_again)
         result = _read(answer, read, unread)
     return result, None if answer.failed else answer.request_hash
 
 
 def _read(answer: Answer, read: Callable[[str], Read], unread: Callable[[str], Read]) -> Read:
     return read(answer.text) if answer.trouble is None else unread(answer.trouble)
-
-
-def _again(
-    messages: Sequence[Message], prompt: Rendering, answer: Answer, problem: str
-) -> Sequence[Message]:
-    if answer.truncated:
-        return messages
-    return [*messages, *prompt.render_retry(answer.text[:MAX_QUOTED_CHARACTERS], problem)]
 
 
 def windows_of(trace: TraceView) -> list[Window]:
@@ -145,6 +142,7 @@ class ChatLabeler:
     ask: Ask
     prompt: Rendering
     schema: Callable[[int], Schema]
+    schema_again: Callable[[int], Schema]
     name: str = "labeler"
 
     def label(self, trace: TraceView) -> LabeledTrace:
@@ -164,6 +162,7 @@ class ChatLabeler:
             self.prompt,
             self.prompt.render(_counts(trace), _material(trace)),
             self.schema(count),
+            self.schema_again(count),
             lambda text: read_labeled_trace(text, count),
             lambda reason: LabeledTrace((), invalid=reason),
         )
@@ -177,6 +176,7 @@ class ChatAnnotator:
     ask: Ask
     prompt: Rendering
     schema: Callable[[int, Sequence[str]], Schema]
+    schema_again: Callable[[int, Sequence[str]], Schema]
     name: str = "annotator"
 
     def annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
@@ -194,11 +194,13 @@ class ChatAnnotator:
     def _annotate(self, trace: TraceView, categories: Sequence[CategoryView]) -> AnnotatedTrace:
         count = len(trace.segments)
         vocabulary = [described(category) for category in categories]
+        keys = [category.key for category in categories]
         result, request_hash = ask_twice(
             self.ask,
             self.prompt,
             self.prompt.render(_counts(trace), _material(trace) | {"categories": vocabulary}),
-            self.schema(count, [category.key for category in categories]),
+            self.schema(count, keys),
+            self.schema_again(count, keys),
             lambda text: read_annotated_trace(text, count, categories),
             lambda reason: AnnotatedTrace((), invalid=reason),
         )
@@ -239,11 +241,13 @@ class ChatAdjudicator:
         categories: Sequence[CategoryView],
         cases: Sequence[AdjudicationCase],
     ) -> Adjudication:
+        schema = self.schema(len(cases), [category.key for category in categories])
         result, request_hash = ask_twice(
             self.ask,
             self.prompt,
             self._messages(trace, categories, cases),
-            self.schema(len(cases), [category.key for category in categories]),
+            schema,
+            schema,
             lambda text: read_adjudication(text, len(cases), categories),
             lambda reason: Adjudication((), invalid=reason),
         )

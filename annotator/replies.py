@@ -86,7 +86,7 @@ def _read_steps(
     """The steps in the order of the trace; together they cover every segment once."""
     taken: dict[int, tuple[Label, ...]] = {}
     steps: list[Labelled[Label]] = []
-    for number, item in enumerate(read_list(raw_steps, "steps")):
+    for number, item in enumerate(_listed(raw_steps)):
         try:
             raw = read_object(item, "a step")
             covered = read_indices(raw.get("segments"), segments, notes)
@@ -98,6 +98,13 @@ def _read_steps(
         steps += [(fresh, labels)] if fresh else []
     _require_all(set(taken), segments, "segment")
     return sorted(steps)
+
+
+def _listed(raw_steps: Any) -> list[Any]:
+    """The steps as a list, also where the labels stand under the number of their segment."""
+    if not isinstance(raw_steps, dict):
+        return read_list(raw_steps, "steps")
+    return [{"segments": [number], "labels": labels} for number, labels in raw_steps.items()]
 
 
 def _not_taken(

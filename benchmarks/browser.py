@@ -24,7 +24,7 @@ STOPWATCH = """
 let pressed = null;
 window.painted = [];
 addEventListener("keydown", (event) => { pressed ??= event.timeStamp; }, true);
-document.addEventListener("flow:shown", () => requestAnimationFrame(() => {
+const onShown = () => requestAnimationFrame(() => {
   const after = new MessageChannel();
   after.port1.onmessage = () => {
     if (pressed !== null) window.painted.push(performance.now() - pressed);
@@ -32,7 +32,8 @@ document.addEventListener("flow:shown", () => requestAnimationFrame(() => {
     document.dispatchEvent(new Event("painted"));
   };
   after.port2.postMessage(0);
-}));
+});
+for (const shown of ["flow:ahead", "flow:shown"]) document.addEventListener(shown, onShown);
 """
 
 

@@ -15,6 +15,8 @@ from store.engine import reading
 from store.tables import ReviewEvent
 
 CARDS = 75  # decisions on one version, which has eighty clusters
+READS_MS = 200  # nobody has read a card sooner; AT_ONCE are decided without reading
+AT_ONCE = 40
 BURST, BETWEEN_KEYS_MS = 60, 2
 DECIDING = ("assign", "flag", "skip")
 
@@ -22,21 +24,23 @@ DECIDING = ("assign", "flag", "skip")
 def measure_keys(folder: Path, decisions: int) -> dict[str, float]:
     """The p95 of key to paint, and the keys that were lost or doubled, all on SQLite."""
     versions = -(-decisions // CARDS)
+    blind_version, burst_version = versions, versions + 1
     url = f"sqlite:///{folder / 'keys.sqlite3'}"
-    engine, seeded = seeded_engine(url, 1, versions=versions + 1)
+    engine, seeded = seeded_engine(url, 1, versions=versions + 2)
     with server(url) as (address, _), tab(address) as opened:
         opened.sign_in("reviewer 0")
         times_ms: list[float] = []
         for number in range(versions):
             wanted = min(CARDS, decisions - len(times_ms))
-            times_ms += decide_one_by_one(opened, seeded.version_id + number, wanted)
-        burst_version = seeded.version_id + versions
-        sent = decide_in_a_burst(opened, engine, burst_version)
-    done = Counter(list_kinds(engine, burst_version))
+            times_ms += decide_one_by_one(opened, seeded.version_id + number, wanted, READS_MS)
+        unread_ms = decide_one_by_one(opened, seeded.version_id + blind_version, AT_ONCE, 0)
+        sent = decide_in_a_burst(opened, engine, seeded.version_id + burst_version)
+    done = Counter(list_kinds(engine, seeded.version_id + burst_version))
     wanted_kinds = Counter({"a": "assign", "f": "flag", "l": "skip"}[key] for key in sent)
     return {
         "key_to_paint_p95_ms": p95(times_ms),
         "key_to_paint_decisions": len(times_ms),
+        "key_to_paint_unread_p95_ms": p95(unread_ms),
         "keys_lost": sum((wanted_kinds - done).values()),
         "keys_doubled": sum((done - wanted_kinds).values()),
     }
@@ -49,10 +53,11 @@ def begin(opened: Tab, version_id: int) -> None:
     opened.ask("window.painted.length = 0")
 
 
-def decide_one_by_one(opened: Tab, version_id: int, count: int) -> list[float]:
-    """Accept so many cards, each when it is there; the times from key to paint, in ms."""
+def decide_one_by_one(opened: Tab, version_id: int, count: int, reads_ms: int) -> list[float]:
+    """Accept so many cards, each when it was there so long; the times from key to paint, in ms."""
     begin(opened, version_id)
     for number in range(1, count + 1):
+        opened.page.wait_for_timeout(reads_ms)
         opened.press("a")
         opened.ask(until(f"window.painted.length >= {number}", "painted"))
     return [float(time_ms) for time_ms in opened.ask("window.painted")]

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute
 
 from webapp.dependencies import Access
 from webapp.failures import add_failures
+from webapp.forwarding import Forwarding
 from webapp.grounds import Grounds
 from webapp.headers import SecureResponses
 from webapp.limits import AttemptLimit
@@ -89,6 +90,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
         app.include_router(screen.router)
     app.mount("/static", OwnFiles(), name="static")
     add_failures(app)
+    app.add_middleware(Forwarding)
     app.add_middleware(SecureResponses)
     return app
 

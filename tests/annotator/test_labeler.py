@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -52,6 +52,7 @@ def trace(*texts: str, number: int = 1) -> TraceView:
     )
 
 
+GIVEN = [{"name": "recalling", "confidence": 7, "definition": ""}]
 PLAIN = trace("So the question asks who wrote it.", "I recall that Ada did.", "Let me check.")
 
 
@@ -146,6 +147,24 @@ def test_a_second_try_is_told_what_was_wrong(opening: Opening) -> None:
     *_before, said, told = endpoint.bodies[1]["messages"]
     assert said == {"role": "assistant", "content": bad}
     assert "there is no segment 9; they go from 0 to 2" in told["content"]
+
+
+def test_a_second_try_has_a_place_for_every_segment(opening: Opening) -> None:
+    """In its form no segment can be left out or stand twice, so a weak model gets there too."""
+
+    def answer(body: Mapping[str, Any]) -> str:
+        schema = body["response_format"]["json_schema"]["schema"]
+        steps = schema["properties"]["steps"]
+        if "items" in steps:
+            return json.dumps({"steps": [{"segments": [0], "labels": GIVEN}] * 3})
+        assert schema["$defs"]["labels"]["minItems"] == 1
+        assert steps["required"] == ["0", "1", "2"] and steps["additionalProperties"] is False
+        return json.dumps({"steps": {number: GIVEN for number in steps["properties"]}})
+
+    door, endpoint = opening(answer=answer)
+    result = endpoint_labeler(door.ask).label(PLAIN)
+    assert [s.segments for s in result.steps] == [(0,), (1,), (2,)] and result.invalid is None
+    assert "the labels of every segment stand under its number" in str(endpoint.bodies[1])
 
 
 def test_a_reply_that_was_cut_off_is_asked_for_with_more_room(opening: Opening) -> None:

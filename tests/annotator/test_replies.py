@@ -34,6 +34,10 @@ def opened(*steps: Any) -> str:
     return json.dumps({"steps": list(steps)})
 
 
+def opened_by(steps: dict[str, Any]) -> str:
+    return json.dumps({"steps": steps})
+
+
 def controlled(*steps: Any, **more: Any) -> str:
     return json.dumps({"steps": list(steps), "confidence": 6} | more)
 
@@ -48,6 +52,21 @@ def test_a_clean_reply_is_read_as_it_is() -> None:
         Step((0, 1), (GivenLabel("Framing", 9.0, "sets out"),)),
         Step((2,), (GivenLabel("recalling", 7.0), GivenLabel("b", 2.5))),
     )
+
+
+def test_labels_may_stand_under_the_number_of_their_segment() -> None:
+    """The form of the second request; a number that is missing or unknown is told as ever."""
+    keyed = {"1": [label("b")], "0": [label()]}
+    result = read_labeled_trace(json.dumps({"steps": keyed}), 2)
+    assert result.steps == (
+        Step((0,), (GivenLabel("recalling", 7.0),)),
+        Step((1,), (GivenLabel("b", 7.0),)),
+    )
+    assert "1 are left out" in (read_labeled_trace(opened_by({"0": [label()]}), 2).invalid or "")
+    assert "no segment" in (read_labeled_trace(opened_by({"x": [label()]}), 2).invalid or "")
+    reply = json.dumps({"steps": {"0": [category()], "1": []}, "confidence": 6})
+    tiles = read_annotated_trace(reply, 2, CATEGORIES).steps
+    assert [(tile.first, tile.end, len(tile.labels)) for tile in tiles] == [(0, 1, 1), (1, 2, 0)]
 
 
 WRAPPED = [
@@ -263,6 +282,7 @@ def test_no_document_crashes_a_reader(document: Any) -> None:
 @given(NEARLY, st.sampled_from(["{}", "```json\n{}\n```", "so: {}"]))
 def test_no_nearly_right_document_breaks_the_rules(steps: Any, around: str) -> None:
     text = json.dumps({"steps": steps, "confidence": 5})
+    check(json.dumps({"steps": {str(i): one["labels"] for i, one in enumerate(steps)}}))
     check(around.replace("{}", text))
 
 

@@ -106,6 +106,26 @@ def test_a_cluster_is_decided_by_keyboard(tabs: Tabs) -> None:
     assert category_of(tab, "c1") == ("retrieval", False)
 
 
+def test_the_next_card_is_there_before_the_answer(tabs: Tabs) -> None:
+    """Nothing can be decided on it until the answer came; keys that were pressed wait."""
+    tab = tabs.open()
+    page = tab.page
+    sign_in_by_keyboard(tab, "Ada")
+    tab.open(f"/versions/{tab.site.world.version_id}/clusters/c0")
+    page.wait_for_load_state("networkidle")
+    first, held = tab.h1, list[Any]()
+    page.route("**/assign", lambda route: held.append(route))
+    page.keyboard.press("a")
+    page.get_by_text("Writing it down…").wait_for()
+    second = tab.h1
+    assert second != first and page.locator("[data-busy]").count() == 1
+    page.keyboard.press("f")
+    assert tab.h1 == second and category_of(tab, "c0")[1] is False
+    held[0].continue_()
+    page.get_by_role("status").get_by_text("flagged").wait_for()
+    assert tab.h1 not in (first, second) and category_of(tab, "c0")[1] is True
+
+
 def test_a_cluster_is_found_and_read_by_mouse(tabs: Tabs) -> None:
     """From the map into a cluster, and an example in its trace."""
     tab = tabs.open()

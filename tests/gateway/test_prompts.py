@@ -112,7 +112,9 @@ def test_a_retry_quotes_the_reply_and_fences_the_problem() -> None:
     assert told["role"] == "user"
 
 
-@pytest.mark.parametrize("name", ["open_labels_v1", "controlled_v1", "adjudicate_v1"])
+@pytest.mark.parametrize(
+    "name", ["open_labels_v1", "open_labels_v2", "controlled_v1", "controlled_v2", "adjudicate_v1"]
+)
 def test_the_hash_is_of_the_file(name: str) -> None:
     from hashlib import sha256
     from importlib.resources import files

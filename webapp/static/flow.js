@@ -1,6 +1,9 @@
 // Pages without reloading: links and forms are fetched, and what they answer takes the page's
 // place. A form that gets no answer is kept, and sent again with its number until it does.
-// Others hear of it by events on the document: "flow:shown" after a page, "flow:sent" after a form.
+// A card that a decision will lead to is fetched while one reads, shown as soon as one decides, and
+// taken over by the answer; until that is there the page is busy, and whatever is pressed waits.
+// Others hear of it by events on the document: "flow:shown" after a page, "flow:sent" after a form,
+// "flow:ahead" after a card that was fetched before.
 
 const OUTBOX = "mralign-outbox";
 const WAITS_MS = [500, 1000, 2000, 4000, 5000];
@@ -11,6 +14,7 @@ const person = document.body.dataset.person;
 const offline = document.getElementById("offline");
 let tries = 0;
 let wakeUp = null;
+let ahead = null;
 
 function keep(request) {
   try {
@@ -39,7 +43,8 @@ function say(text) {
 
 function swap(page, request) {
   for (const selector of [".top", "#content", "#section"]) {
-    document.querySelector(selector).replaceWith(document.adoptNode(page.querySelector(selector)));
+    const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
+    if (!old.isEqualNode(fresh)) old.replaceWith(document.adoptNode(fresh));
   }
   for (const { name, value } of page.body.attributes) document.body.setAttribute(name, value);
   document.title = page.title;
@@ -52,20 +57,20 @@ function swap(page, request) {
   if (hash) hash.scrollIntoView();
   else if (!request.stay) scrollTo(0, request.y ?? 0);
   target.focus({ preventScroll: Boolean(hash) || target.id === "content" });
-  say(document.querySelector("#content .notice p")?.textContent ?? document.querySelector("h1")?.textContent ?? "");
+  if (!request.silent) say(document.querySelector("#content .notice p")?.textContent ?? document.querySelector("h1")?.textContent ?? "");
 }
 
 function answered(xhr, request) {
   const page = xhr.response;
   tries = 0;
   offline.hidden = true;
-  const moved = request.method === "GET" || xhr.responseURL !== new URL(request.url, location.href).href;
-  const address = xhr.responseURL;
+  const address = new URL(xhr.getResponseHeader("Content-Location") ?? xhr.responseURL, location.href).href;
+  const moved = request.method === "GET" || address !== new URL(request.url, location.href).href;
   if (request.method === "POST") {
     keep(null);
     if (xhr.status < 400) document.dispatchEvent(new CustomEvent("flow:sent", { detail: request.url }));
   }
-  if (!page?.getElementById("content") || modules(page) !== modules(document) || !page.body.dataset.person) {
+  if (!fits(page)) {
     location.assign(moved ? address + (request.hash ?? "") : location.href);
     return;
   }
@@ -77,6 +82,41 @@ function answered(xhr, request) {
   swap(page, request);
   root.removeAttribute("data-busy");
   document.dispatchEvent(new Event("flow:shown"));
+  lookAhead();
+}
+
+function fits(page) {
+  return page?.getElementById("content") && page.body.dataset.person && modules(page) === modules(document);
+}
+
+function lookAhead() {
+  ahead?.xhr.abort();
+  ahead = null;
+  const link = document.querySelector("#content [data-ahead]");
+  if (!link || !person) return;
+  const xhr = new XMLHttpRequest();
+  ahead = { xhr, page: null };
+  xhr.open("GET", link.href);
+  xhr.responseType = "document";
+  xhr.onload = () => {
+    if (xhr.status === 200 && fits(xhr.response) && ahead?.xhr === xhr) ahead.page = xhr.response;
+  };
+  xhr.send();
+}
+
+// The answer brings the same card with what was done and the new revision; it comes to the place
+// of a line that is as high.
+function showAhead() {
+  const page = ahead?.page;
+  ahead?.xhr.abort();
+  ahead = null;
+  if (!page) return;
+  const notice = document.createElement("div");
+  notice.className = "notice waiting";
+  notice.append(Object.assign(document.createElement("p"), { textContent: "Writing it down…" }));
+  page.querySelector(".version-head")?.after(notice);
+  swap(page, { silent: true });
+  document.dispatchEvent(new Event("flow:ahead"));
 }
 
 function unanswered(request) {
@@ -102,7 +142,10 @@ function send(request) {
   xhr.timeout = 20000;
   xhr.onload = () => (AWAY.includes(xhr.status) ? unanswered(request) : answered(xhr, request));
   xhr.onerror = xhr.ontimeout = () => unanswered(request);
-  if (request.method === "POST") xhr.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+  if (request.method === "POST") {
+    xhr.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
+    xhr.setRequestHeader("Prefer", "return=representation"); // the page itself, not the way to it
+  }
   xhr.send(request.body ?? null);
 }
 
@@ -111,6 +154,7 @@ function visit(request) {
   root.setAttribute("data-busy", "");
   if (request.method === "POST") keep(request);
   send(request);
+  if (request.advances) showAhead();
 }
 
 function onSubmit(event) {
@@ -121,7 +165,7 @@ function onSubmit(event) {
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, submitter));
   if (method === "GET") visit({ method, url: `${address.pathname}?${fields}` });
-  else visit({ method, url: address.pathname + address.search, body: String(fields), stay: form.hasAttribute("data-stay") });
+  else visit({ method, url: address.pathname + address.search, body: String(fields), stay: form.hasAttribute("data-stay"), advances: submitter?.hasAttribute("data-advance") });
 }
 
 function openBeside(address) {
@@ -159,3 +203,4 @@ addEventListener("popstate", (event) => {
 history.replaceState({ y: scrollY }, "");
 const unsent = person ? kept() : null;
 if (unsent) visit(unsent);
+else lookAhead();
