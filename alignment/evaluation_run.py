@@ -23,6 +23,7 @@ from alignment.questions import (
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.metadata import utc_now
+from store.progress import Teller, both
 from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import EvaluationRun
@@ -118,6 +119,7 @@ def evaluate_policy(
                     model=policy.name[:200], total_items=len(inputs.questions) * plan.draws,
                     prompt_hash=judge.prompt_hash if judge else None)  # fmt: skip
     prepare(run)
+    on_progress = both(Teller(engine, run.id).count, on_progress)
     with failing_run(engine, run.id):
         samples = policy.sampler.sample(inputs.prompts(), plan.draws, on_progress)
         rows, unanswered = sampled_rows(inputs.questions, samples, plan.draws)
@@ -150,6 +152,7 @@ def evaluate_traces(
     prompt_hash = judge.prompt_hash if judge else None
     run = start_run(engine, RunKind.EVALUATE, parameters=parameters, prompt_hash=prompt_hash)
     prepare(run)
+    on_progress = both(Teller(engine, run.id).count, on_progress)
     with failing_run(engine, run.id):
         arms = trace_arms(engine, plan, inputs, on_progress)
         if not arms:

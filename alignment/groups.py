@@ -33,11 +33,12 @@ class GroupFilter:
 
 @dataclass(frozen=True)
 class Group:
-    """The traces of a group, labelled over these categories."""
+    """The traces of a group, labelled over these categories, and the vocabulary that has them."""
 
     name: str
     categories: tuple[str, ...]
     traces: tuple[LabelledTrace, ...]
+    version_id: int = 0
 
 
 def parse_group(text: str) -> GroupFilter:
@@ -72,7 +73,7 @@ def load_group(session: Session, text: str) -> Group:
         raise InvalidInput(
             f"expected annotated traces with {text}, found none in annotate run {labels.run.id}"
         )
-    return Group(text, labels.categories, traces)
+    return Group(text, labels.categories, traces, labels.version.id)
 
 
 def share_categories(first: Group, second: Group) -> tuple[Group, Group]:
@@ -147,7 +148,7 @@ def _over(group: Group, categories: Sequence[str]) -> Group:
         replace(trace, units=tuple(_moved(unit, moved) for unit in trace.units))
         for trace in group.traces
     )
-    return Group(group.name, tuple(categories), traces)
+    return replace(group, categories=tuple(categories), traces=traces)
 
 
 def _moved(unit: Unit, places: Sequence[int]) -> Unit:

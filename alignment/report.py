@@ -14,26 +14,44 @@ from alignment.transitions import allowed_cells
 from alignment.weights import HIGHEST_WEIGHT, LOWEST_WEIGHT
 
 if TYPE_CHECKING:
-    from alignment.transitions import Matrix
+    from alignment.transitions import Cells, Matrix
 
 Scale = Literal["probability", "weight", "delta"]
 CELL = 34
-LEFT = 150
-TOP = 150
-NARROWEST = 720  # so that a title fits over few categories
+LEFT = 200
+TOP = 175
+NAME = 30  # characters of a name that fit
+NARROWEST = 760  # so that a title fits over few categories
 BLUE = (8, 48, 107)
 ORANGE = (166, 54, 3)
 FORBIDDEN_FILL = "#eeeeee"
+HATCHING = (
+    '<defs><pattern id="doubt" width="8" height="8" patternUnits="userSpaceOnUse"'
+    ' patternTransform="rotate(45)"><path d="M0 0V8" stroke="#8a8a8a" stroke-width="1.5"/>'
+    "</pattern></defs>"
+)
 
 
 @dataclass(frozen=True)
 class Heatmap:
-    """What a heatmap shows: probabilities, weights around 1, or differences around 0."""
+    """What a heatmap shows: probabilities, weights around 1, or differences around 0.
+
+    Cells in doubt are hatched.
+    """
 
     matrix: Matrix
     states: Sequence[str]
     title: str
     scale: Scale = "probability"
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Cells to be hatched, and why. Shapes: cells [K, K]."""
+
+    cells: Cells
+    reason: str
 
 
 def weight_matrix(polar: Matrix, overall: Matrix) -> Matrix:
@@ -73,7 +91,7 @@ def heatmap_svg(heatmap: Heatmap) -> str:
     Every name is escaped for XML.
     """
     count = len(heatmap.states)
-    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 40
+    width, height = max(LEFT + CELL * count + 20, NARROWEST), TOP + CELL * count + 60
     shown = _shown(heatmap)
     largest = float(np.nanmax(np.abs(shown))) or 1.0
     marks = [
@@ -82,10 +100,16 @@ def heatmap_svg(heatmap: Heatmap) -> str:
         for column, value in enumerate(values)
     ]
     names = [_name_marks(place, name) for place, name in enumerate(heatmap.states)]
-    caption = "from row to column, " + _CAPTION[heatmap.scale]
-    title = svg.text(LEFT, 20, heatmap.title, 'font-size="15" font-weight="600"')
-    foot = svg.text(LEFT, height - 14, caption, 'fill="#444444"')
-    return svg.image(width, height, heatmap.title, [title, *names, *marks, foot])
+    title = svg.text(20, 20, heatmap.title, 'font-size="15" font-weight="600"')
+    notes = ["from row to column, " + _CAPTION[heatmap.scale]]
+    if heatmap.doubt:
+        notes.append(f"hatched: {heatmap.doubt.reason}")
+    foot = [
+        svg.text(20, height - 34 + 18 * line, note, 'fill="#444444"')
+        for line, note in enumerate(notes)
+    ]
+    hatching = [HATCHING] if heatmap.doubt else []
+    return svg.image(width, height, heatmap.title, [*hatching, title, *names, *marks, *foot])
 
 
 _CAPTION: dict[Scale, str] = {
@@ -118,11 +142,16 @@ def _cell_mark(place: tuple[int, int], value: float, largest: float, heatmap: He
     fill, ink = _colours(value, largest, heatmap.scale)
     note = f"{heatmap.states[row]} → {heatmap.states[column]}: {value:.4g}"
     square = svg.rectangle(x, y, CELL - 1, CELL - 1, fill, None if math.isnan(value) else note)
+    doubted = heatmap.doubt is not None and bool(heatmap.doubt.cells[place])
+    halo = ""
+    if doubted and not math.isnan(value):
+        square += svg.rectangle(x, y, CELL - 1, CELL - 1, "url(#doubt)", f"{note}, in doubt")
+        halo = f' paint-order="stroke" stroke="{fill}" stroke-width="4"'
     label = svg.text(
         x + (CELL - 1) // 2,
         y + CELL // 2 + 4,
         _cell_text(value, heatmap.scale),
-        f'text-anchor="middle" font-size="11" fill="{ink}"',
+        f'text-anchor="middle" font-size="11" fill="{ink}"{halo}',
     )
     return f"{square}{label}"
 
@@ -153,7 +182,7 @@ def _ink(shade: Sequence[int]) -> str:
 
 
 def _name_marks(place: int, name: str) -> str:
-    short = svg.shortened(name, 20)
+    short = svg.shortened(name, NAME)
     middle = CELL * place + CELL // 2
     row = svg.text(LEFT - 6, TOP + middle + 4, short, 'text-anchor="end"')
     x, y = LEFT + middle, TOP - 6

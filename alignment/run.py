@@ -41,6 +41,7 @@ from alignment.pool import (
 )
 from store.engine import reading, transaction
 from store.errors import InvalidInput
+from store.progress import Teller
 from store.runs import code_version, failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Export, TracePair
@@ -135,11 +136,15 @@ def export_training_set(
         labels = load_label_sets(session, settings.annotate_run_id, settings.source)
         require_frozen(labels.version)
     run = start_run(engine, RunKind.EXPORT, parameters=_parameters(settings, folder))
+    say = Teller(engine, run.id).stage
     with failing_run(engine, run.id), mendable():
         with reading(engine) as session:
+            say("fitting the matrices")
             pool = load_pool(session, labels, settings)
             fits = fit_pool(pool, settings)
+            say("drawing intervals")
             sureness = measure_sureness(pool, fits, settings)
+            say("writing the examples")
             rows = _rows(session, pool, fits, sureness, settings)
             origin = _origin(session, labels, settings)
         document = manifest_document(rows, fits, sureness, pool.funnel, origin)

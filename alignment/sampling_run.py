@@ -27,6 +27,7 @@ from gateway.forecast import Rehearsal
 from gateway.limits import each_done
 from store.engine import reading, transaction
 from store.errors import MralignError
+from store.progress import Teller, both
 from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Trace
@@ -81,6 +82,7 @@ def sample_traces(
                     total_items=len(asked))  # fmt: skip
     report = SampleReport(run.id)
     doors = _doors(replace(door, run_id=run.id), sampling)
+    on_progress = both(Teller(engine, run.id).count, on_progress)
 
     def ask(pair: tuple[AskedQuestion, frozenset[str]]) -> _Sampled:
         return _draws(doors, pair[0], pair[1], sampling, dataset)

@@ -45,9 +45,10 @@ def rectangle(
     return f"{box}/>" if note is None else f"{box}>{_note(note)}</rect>"
 
 
-def circle(x: float, y: float, radius: float, attributes: str) -> str:
-    """A circle; `attributes` are written as they are."""
-    return f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" {attributes}/>'
+def circle(x: float, y: float, radius: float, attributes: str, note: str | None = None) -> str:
+    """A circle; `attributes` are written as they are, the note is shown under a pointer."""
+    round_ = f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" {attributes}'
+    return f"{round_}/>" if note is None else f"{round_}>{_note(note)}</circle>"
 
 
 def path(steps: str, attributes: str, note: str) -> str:

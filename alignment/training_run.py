@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from alignment.recipe import StepMetrics, TrainingConfig, TrainingResult, config_from
 from store.engine import transaction
 from store.errors import InvalidInput, NotFound
+from store.progress import both
 from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Export, Run, TrainingRun
@@ -56,7 +57,7 @@ def train_and_record(
         with mendable():
             from alignment.training import Observer, train_from_export
 
-            observer = Observer(live.prepared, on_reference, live.step)
+            observer = Observer(live.prepared, both(live.reference, on_reference), live.step)
             result = train_from_export(export_folder, output_folder, config, observer, resume)
         _finish(engine, run.id, training_id, result)
     return result
@@ -100,6 +101,13 @@ class _Live:
         self._write(total_items=len(ready.steps), metrics=told)
         self._told = told
 
+    def reference(self, done: int, total: int) -> None:
+        """Say how far the reference's passes are."""
+        now_s = time.monotonic()
+        if now_s - self._written_s >= LIVE_EVERY_S:
+            self._written_s = now_s
+            self._write(message=f"scoring with the reference: {done:,} of {total:,}")
+
     def step(self, metrics: StepMetrics) -> None:
         """Keep a step, write if it is time, and pass it on."""
         self._curve.append(_point(metrics))
@@ -108,7 +116,7 @@ class _Live:
             self._written_s = now_s
             tokens = int(sum(point["tokens"] for point in self._curve))
             told = {**self._told, "newest": self._curve[-1]}
-            self._write(done_items=metrics.step, tokens=tokens, metrics=told)
+            self._write(done_items=metrics.step, tokens=tokens, metrics=told, message=None)
         self._on_step(metrics)
 
     def _write(self, **fields: Any) -> None:

@@ -22,6 +22,7 @@ from annotator.work import batches
 from store.annotations import StepRow, list_label_sets, list_sources
 from store.engine import reading, transaction
 from store.errors import InvalidInput
+from store.progress import Teller
 from store.runs import failing_run, finish_run, get_latest_run, get_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
@@ -70,6 +71,7 @@ def run_distillation(
     run = start_run(engine, RunKind.DISTILL, model=getattr(embed, "name", None),
                     parameters=parameters)  # fmt: skip
     with failing_run(engine, run.id):
+        Teller(engine, run.id).stage("learning")
         head = _learnt(engine, embed, vocabulary, teacher, sources)
         head.save(folder)
         with transaction(engine) as session:

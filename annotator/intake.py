@@ -13,6 +13,7 @@ from annotator.records import TraceRecord
 from annotator.segmentation import segment
 from store.engine import transaction
 from store.errors import InvalidInput
+from store.progress import Teller, both
 from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.traces import Added, add_traces
@@ -71,6 +72,7 @@ def import_file(
     """
     run = start_run(engine, RunKind.IMPORT, parameters=_parameters(path, options))
     report = ImportReport(run.id)
+    on_progress = both(Teller(engine, run.id).count, on_progress)
     with failing_run(engine, run.id):
         try:
             _take(engine, path, options, report, on_progress)

@@ -15,6 +15,8 @@ from gateway.faults import RepliesPending
 from store.engine import reading, transaction
 from store.errors import InvalidInput, MralignError
 from store.items import count_items, list_pending, list_thinking, load_traces
+from store.metadata import utc_now
+from store.progress import add_beat, alive
 from store.runs import finish_run, get_run, start_run
 from store.states import ItemStatus, RunKind, RunStatus
 from store.tables import Run
@@ -78,6 +80,8 @@ def _take_up(engine: sa.Engine, task: Task, run_id: int) -> Run:
                     "start a new run instead"
                 )
         run.status, run.message, run.ended_at = RunStatus.RUNNING, None, None
+        run.beat_at = utc_now()
+        add_beat(session, run.id, run.done_items, run.tokens, run.cost_usd)
         session.add(run)
     return run
 
@@ -256,10 +260,12 @@ def stopping_run(engine: sa.Engine, run_id: int, source: str) -> Iterator[None]:
     waits for batches is still running.
     """
     try:
-        yield
+        with alive(engine, run_id):
+            yield
     except RepliesPending as waiting:
         with transaction(engine) as session:
-            get_run(session, run_id).message = str(waiting)
+            run = get_run(session, run_id)
+            run.message, run.beat_at = str(waiting), None
         raise
     except BaseException as error:
         with transaction(engine) as session:

@@ -175,11 +175,14 @@ def in_batch(roles: "Mapping[Role, RoleSettings] | None") -> "dict[Role, RoleSet
 
 
 def paid_by(*doors: "Door") -> "Callable[[Run], None]":
-    """Let what these doors pay be added to a run, once it has a row."""
+    """Let what these doors pay be added to a run, once it has a row, and its cap be said there."""
+    from store.runs import set_cap
 
     def prepare(run: "Run") -> None:
         for door in doors:
             door.run_id = run.id
+        for door in doors[:1]:
+            set_cap(door.engine, run.id, door.budget.max_tokens, door.budget.max_usd)
 
     return prepare
 

@@ -143,7 +143,7 @@ def evaluate(
             who = chosen_policy(engine, (policy, adapter), opened, roles, decoding)
             done = evaluate_policy(engine, who, **job)
     show_evaluation(done)
-    write_evaluation(done, command, report, out)
+    write_evaluation(engine, done, command, report, out)
     if done.status == "partial":
         say("some responses are missing; the same command asks for them again", err=True)
         raise typer.Exit(PARTIAL_EXIT)

@@ -10,6 +10,8 @@ from mralign.terminal import say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from alignment.comparison import Comparison
     from alignment.estimates import Mean, Share
     from alignment.evaluation_run import Evaluated, Evaluation
@@ -99,9 +101,13 @@ def percent(share: "Share | None") -> str:
 
 
 def write_evaluation(
-    done: "Evaluation", command: str, report: Path | None, out: Path | None
+    engine: "sa.Engine",
+    done: "Evaluation",
+    command: str,
+    report: Path | None,
+    out: Path | None,
 ) -> None:
-    """Write the files that were asked for.
+    """Write the files that were asked for, and keep the report with the run.
 
     Raises:
         InvalidInput: a file cannot be written.
@@ -109,11 +115,14 @@ def write_evaluation(
     if out is not None:
         text = json.dumps(document(done, command), indent=1, ensure_ascii=False)
         _write(out, text + "\n")
-    if report is not None:
-        from alignment.evaluation_report import report_html
-        from alignment.evaluation_run import report_of
+    from alignment.evaluation_report import report_html
+    from alignment.evaluation_run import report_of
+    from store.runs import keep_report
 
-        _write(report, report_html(report_of(done, command)))
+    html = report_html(report_of(done, command))
+    keep_report(engine, done.run_id, html)
+    if report is not None:
+        _write(report, html)
 
 
 def document(done: "Evaluation", command: str) -> dict[str, Any]:

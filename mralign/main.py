@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from mralign.terminal import printable
 from store.errors import MralignError
+from store.invocation import invoked
 
 NOUNS = {
     "demo": "Run the whole pipeline on the sample data and serve the pages.",
@@ -84,7 +85,8 @@ def cli(
 def main() -> None:
     """Run the command line; an error that the user can mend is one line on standard error."""
     try:
-        app(prog_name="mralign")
+        with invoked(["mralign", *sys.argv[1:]]):
+            app(prog_name="mralign")
     except MralignError as error:
         typer.echo(f"mralign: {printable(str(error))}", err=True)
         sys.exit(1)

@@ -8,6 +8,7 @@ import typer
 from mralign.database import open_database
 from mralign.terminal import say, show_table
 from store.engine import reading
+from store.progress import state_of
 from store.runs import get_run, list_runs
 from store.states import RunKind
 from store.tables import Run
@@ -43,7 +44,8 @@ def show(number: Annotated[int, typer.Argument(help="The run's number.")]) -> No
 
 def _row(run: Run) -> tuple[object, ...]:
     items = run.done_items if run.total_items is None else f"{run.done_items}/{run.total_items}"
-    return (run.id, run.kind.value, run.status.value, items, _seconds(run), run.cost_usd,
+    state = state_of(run.status, run.beat_at)
+    return (run.id, run.kind.value, state, items, _seconds(run), run.cost_usd,
             run.model, (run.message or "")[:60])  # fmt: skip
 
 

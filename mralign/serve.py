@@ -41,15 +41,25 @@ def serve_database(engine: sa.Engine, host: str, port: int) -> None:
 
     listener = listen(host, port)
     say(f"serving {address_of(listener)} · stop with Ctrl+C")
+    pages = create_app(engine)
+
+    class Server(uvicorn.Server):
+        """Ends the streams first: they would keep it waiting for as long as somebody watches."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Stop, once what is under way is answered."""
+            pages.state.streams.close()
+            await super().shutdown(sockets)
+
     config = uvicorn.Config(
-        create_app(engine),
+        pages,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
     spare_collections()
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def spare_collections() -> None:

@@ -11,7 +11,10 @@ from sqlmodel import Session, SQLModel, col, select
 
 from store.engine import reading, transaction
 from store.errors import NotFound
+from store.invocation import find_account, find_command
 from store.metadata import utc_now
+from store.progress import alive
+from store.run_tables import RunReport
 from store.states import RunKind, RunStatus
 from store.tables import Run
 
@@ -30,8 +33,13 @@ def code_version() -> str:
 
 def start_run(engine: sa.Engine, kind: RunKind, **fields: Any) -> Run:
     """Commit a new running row, so that a crash leaves a trace of itself."""
+    origin: dict[str, Any] = {
+        "started_by": find_account(),
+        "command": find_command(),
+        "beat_at": utc_now(),
+    }
     with transaction(engine) as session:
-        run = Run(kind=kind, code_version=code_version(), **fields)
+        run = Run(kind=kind, code_version=code_version(), **origin, **fields)
         session.add(run)
     return run
 
@@ -66,14 +74,29 @@ def add_spend(session: Session, run_id: int, tokens: int, cost_usd: float) -> No
 
 @contextmanager
 def failing_run(engine: sa.Engine, run_id: int) -> Iterator[None]:
-    """Mark the run as failed, with the reason, if the block raises."""
+    """Mark the run as failed, with the reason, if the block raises; meanwhile say it lives."""
     try:
-        yield
+        with alive(engine, run_id):
+            yield
     except BaseException as error:
         with transaction(engine) as session:
             text = f"{type(error).__name__}: {error}"[:2000].replace("\x00", "\\0")
             finish_run(session, run_id, RunStatus.FAILED, text)
         raise
+
+
+def set_cap(engine: sa.Engine, run_id: int, tokens: int | None, usd: float | None) -> None:
+    """Say what a run may spend."""
+    with transaction(engine) as session:
+        run = get_run(session, run_id)
+        run.cap_tokens, run.cap_usd = tokens, usd
+        session.add(run)
+
+
+def keep_report(engine: sa.Engine, run_id: int, html: str) -> None:
+    """Keep the page that a run ended with."""
+    with transaction(engine) as session:
+        session.add(RunReport(run_id=run_id, html=html.replace("\x00", "")))
 
 
 def get_run(session: Session, run_id: int, kind: RunKind | None = None) -> Run:

@@ -1,7 +1,8 @@
 """The tables, in reading order: traces, labels, clusters, vocabulary, training, people.
 
 Those of batches, of a review by several people, of how people come in, of what an evaluation
-judged and of studies stand in modules of their own; importing this registers them.
+judged, of how a run is getting on and of studies stand in modules of their own; importing this
+registers them.
 
 Spans are half-open character ranges [start, end) of a trace's thinking. Times are UTC.
 """
@@ -15,6 +16,7 @@ from sqlmodel import Field, SQLModel
 import store.evaluation_tables
 import store.people_tables
 import store.review_tables
+import store.run_tables
 import store.study_tables  # noqa: F401  they register themselves
 from store.batch_tables import BatchRequest, ModelBatch  # noqa: F401  they register themselves
 from store.metadata import (
@@ -112,6 +114,14 @@ class Run(SQLModel, table=True):
     metrics: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     started_at: datetime = Field(default_factory=utc_now, sa_column=time_column())
     ended_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
+    # When its process last said that it lives; None where no process works on it.
+    beat_at: datetime | None = Field(default=None, sa_column=time_column(nullable=True))
+    started_by: str | None = Field(default=None, max_length=200)  # the account of the system
+    command: str | None = None  # as it was typed, quoted for a shell
+    cap_tokens: int | None = Field(
+        default=None, sa_column=sa.Column(sa.BigInteger(), nullable=True)
+    )
+    cap_usd: float | None = None
 
 
 class RunItem(SQLModel, table=True):

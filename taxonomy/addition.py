@@ -17,6 +17,7 @@ from store.clusterings import (
 )
 from store.engine import reading, transaction
 from store.errors import InvalidInput
+from store.progress import Teller, both
 from store.runs import failing_run, finish_run, get_latest_run, get_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Cluster, Run
@@ -107,6 +108,7 @@ def add_labels(
         total_items=len(counts),
         parameters={**base.parameters, "label_run": source, "base_run": base.id},
     )
+    on_stage = both(Teller(engine, run.id).stage, on_stage)
     with failing_run(engine, run.id):
         fresh = _join(new, known, embed, on_stage)
         on_stage("writing")

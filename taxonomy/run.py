@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.labels import list_inventory
+from store.progress import Teller, both
 from store.runs import failing_run, finish_run, get_latest_run, get_run, start_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
@@ -65,6 +66,7 @@ def run_clustering(
             "nearest_limit": NEAREST_LIMIT,
         },
     )
+    on_stage = both(Teller(engine, run.id).stage, on_stage)
     with failing_run(engine, run.id):
         found = discover(labels, embed, guide.categories, settings, on_stage, guide.known)
         metrics = measure(labels, found)

@@ -20,6 +20,7 @@ from webapp.routes import (
     audit,
     board,
     clusters,
+    comparisons,
     counts,
     decisions,
     disagreements,
@@ -29,6 +30,7 @@ from webapp.routes import (
     label_map,
     labels,
     overview,
+    passages,
     passwords,
     people,
     queue,
@@ -46,6 +48,7 @@ from webapp.routes import (
 from webapp.scatter import Scatter
 from webapp.source_figures import SourceFigures
 from webapp.static_files import OwnFiles
+from webapp.streams import Streams
 from webapp.study_figures import StudyFigures
 from webapp.tallies import Tallies
 from webapp.turns import AT_ONCE, Turns
@@ -76,6 +79,8 @@ SCREENS = (
     labels,
     adjudications,
     transitions,
+    passages,
+    comparisons,
     runs,
     health,
 )
@@ -95,6 +100,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.grounds = Grounds()
     app.state.comparisons = Comparisons()
     app.state.scatter = Scatter()
+    app.state.streams = Streams()
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)

@@ -5,24 +5,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from store.progress import thinned
+
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 40
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#3b4650}.axis{stroke:#9aa5ad}.grid{stroke:#e2e5e4}"
-    ".line{fill:none;stroke:#1f5f8b;stroke-width:2}"
+    ".line{fill:none;stroke-width:2}.line0{stroke:#1f5f8b}"
+    ".line1{stroke:#a85b00;stroke-dasharray:7 4}"
     "@media(prefers-color-scheme:dark){text{fill:#c3ccd2}.axis{stroke:#6d7a83}"
-    ".grid{stroke:#2f383e}.line{stroke:#7db8e0}}"
+    ".grid{stroke:#2f383e}.line0{stroke:#7db8e0}.line1{stroke:#eda65a}}"
 )
+MOST_POINTS = 1_000  # more than there are pixels to show them
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Points to be joined, and what the axes are called."""
+class Line:
+    """Points to be joined."""
 
+    name: str
     points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One line or two over the same axes, the second one dashed."""
+
     title: str
     x_name: str
     y_name: str
+    lines: Sequence[Line]
+
+    @property
+    def size(self) -> int:
+        """How many points there are."""
+        return sum(len(line.points) for line in self.lines)
 
 
 @dataclass(frozen=True)
@@ -55,22 +72,38 @@ def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
     return _Axis(low, high, start, end)
 
 
-def line_chart_svg(curve: Curve) -> str:
-    """The curve with axes; points that are no finite numbers are left out."""
-    points = [(x, y) for x, y in curve.points if math.isfinite(x) and math.isfinite(y)]
+def line_chart_svg(chart: Chart) -> str:
+    """The lines with axes and, where there are two, a key; no point that is no finite number."""
+    lines = [thinned(_finite(line.points), MOST_POINTS) for line in chart.lines]
+    points = [point for line in lines for point in line]
     across = _axis([x for x, _ in points], LEFT, WIDTH - RIGHT)
     up = _axis([y for _, y in points], HEIGHT - BOTTOM, TOP)
-    path = " ".join(f"{across.place(x):.1f},{up.place(y):.1f}" for x, y in points)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'width="{WIDTH}" height="{HEIGHT}" role="img">',
-        f"<title>{escape(curve.title)}</title><style>{STYLE}</style>",
+        f"<title>{escape(chart.title)}</title><style>{STYLE}</style>",
         *_grid(up),
-        *_feet(across, curve.x_name),
-        f'<polyline class="line" points="{path}"/>',
+        *_feet(across, chart.x_name),
+        *(_drawn(line, number, across, up) for number, line in enumerate(lines)),
+        *(_key(line.name, number) for number, line in enumerate(chart.lines[1:] and chart.lines)),
         "</svg>",
     ]
     return "".join(parts)
+
+
+def _finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+
+
+def _drawn(points: Sequence[tuple[float, float]], number: int, across: _Axis, up: _Axis) -> str:
+    path = " ".join(f"{across.place(x):.1f},{up.place(y):.1f}" for x, y in points)
+    return f'<polyline class="line line{number}" points="{path}"/>'
+
+
+def _key(name: str, number: int) -> str:
+    x, y = LEFT + 12 + 200 * number, HEIGHT - 10
+    sample = f'<path class="line line{number}" d="M{x} {y - 4}h28"/>'
+    return f'{sample}<text x="{x + 34}" y="{y}">{escape(name)}</text>'
 
 
 def _grid(up: _Axis) -> list[str]:
@@ -88,6 +121,6 @@ def _feet(across: _Axis, name: str) -> list[str]:
     for value in across.ticks():
         x = across.place(value)
         lines.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{value:.4g}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    lines.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(name)}</text>')
+    end = WIDTH - RIGHT
+    lines.append(f'<text x="{end}" y="{HEIGHT - 6}" text-anchor="end">{escape(name)}</text>')
     return lines

@@ -18,6 +18,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 # An SVG opened by itself is a document: it may style itself and do nothing else.
 IMAGE_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+# A report is a page that others' text went into: it may style itself and show its own images, and
+# it stands outside of our origin.
+DOCUMENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+)
 
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,

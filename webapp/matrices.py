@@ -1,47 +1,86 @@
-"""The transition matrices as pages use them: fitted once an annotate run, then shared."""
+"""The transition matrices as pages use them: fitted once, their intervals drawn aside."""
 
+from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from store.runs import get_latest_run
+from store.runs import find_latest_run, get_run
 from store.states import Polarity, RunKind
-from store.tables import TracePair
+from store.tables import Run, TracePair
+from webapp.aside import PATIENCE_S, Aside, wait
 
 if TYPE_CHECKING:
-    from alignment.fits import Fits
+    from alignment.differences import Differences
+    from alignment.material import Material
+    from alignment.pool import Sureness
 
 Key = tuple[int, int, int]
+MaterialKey = tuple[Key, str, bool]
+KEPT = 6
 
 
 class Matrices:
-    """Keeps the newest fit, so that a page need not wait for it."""
+    """Keeps what was asked for last, so that a page need not wait for it."""
 
     def __init__(self) -> None:
-        self._key: Key | None = None
-        self._fits: Fits | None = None
+        self._kept: OrderedDict[MaterialKey, Material] = OrderedDict()
         self._lock = Lock()
+        self._sureness: Aside[MaterialKey, Sureness | None] = Aside("sureness")
+        self._differences: Aside[tuple[object, ...], Differences] = Aside("differences")
 
-    def get(self, session: Session) -> "Fits":
-        """The fits of the newest annotate run, over the polar traces of the training split.
+    def get(self, session: Session, run_id: int, coarse: bool) -> "Material":
+        """The matrices of an annotate run and what they rest on.
 
         Raises:
-            NotFound: nothing is annotated.
-            InvalidInput: no annotated trace has a polarity.
+            NotFound: there is no such annotate run, or it left no consensus.
+            InvalidInput: its labels come from more than one vocabulary.
         """
-        key = fingerprint(session, get_latest_run(session, RunKind.ANNOTATE).id)
+        from alignment.material import load_material  # loads numpy, which no other page needs
+
+        key = _key(session, run_id, coarse)
         with self._lock:
-            if self._fits is None or self._key != key:
-                self._fits, self._key = _fit(session), key
-            return self._fits
+            if key not in self._kept:
+                self._kept[key] = load_material(session, run_id, coarse)
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+    def find_sureness(
+        self, session: Session, material: "Material", coarse: bool, patience_s: float = PATIENCE_S
+    ) -> "tuple[Sureness | None, bool]":
+        """The intervals, and whether they are still being drawn."""
+        result = self._sureness.begin(_key(session, material.run_id, coarse), material.sureness)
+        found = wait(result, patience_s)
+        return found, not result.done()
+
+    def find_differences(
+        self,
+        session: Session,
+        words: tuple[str, str],
+        coarse: bool,
+        patience_s: float = PATIENCE_S,
+    ) -> "Differences | None":
+        """How two groups differ; None while it is still being computed.
+
+        Raises:
+            NotFound: a run or a vocabulary does not exist.
+            InvalidInput: words name no group, or no trace is in it.
+        """
+        from alignment.material import compare_groups, load_groups
+
+        latest = find_latest_run(session, RunKind.ANNOTATE)
+        key = (*words, coarse, fingerprint(session, latest.id if latest else 0))
+        groups = load_groups(session, *words, coarse)
+        return wait(self._differences.begin(key, lambda: compare_groups(*groups)), patience_s)
 
 
-def _fit(session: Session) -> "Fits":
-    from alignment.run import fit_transitions  # loads numpy, which no other page needs
-
-    return fit_transitions(session)
+def _key(session: Session, run_id: int, coarse: bool) -> MaterialKey:
+    run: Run = get_run(session, run_id, RunKind.ANNOTATE)
+    return fingerprint(session, run_id), f"{run.done_items} {run.ended_at}", coarse
 
 
 def fingerprint(session: Session, run_id: int) -> Key:

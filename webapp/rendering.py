@@ -34,6 +34,19 @@ def moment(time: datetime | None) -> str:
     return DASH if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
+def duration(seconds: float | None) -> str:
+    """A length of time in its two largest units."""
+    if seconds is None:
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    for unit, size, lesser, small in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // small} {lesser}"
+    return f"{whole // 60} min {whole % 60} s"
+
+
 def words(name: str) -> str:
     """A stored word as people write it."""
     return name.replace("_", " ")
@@ -62,7 +75,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters.update(count=count, decimal=decimal, moment=moment, words=words)
+    made.filters.update(count=count, decimal=decimal, moment=moment, words=words, duration=duration)
     made.globals.update(static_url=static_url, Action=Action, form_number=form_number)
     return made
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment.delta_graph import delta_graph_svg
+from alignment.delta_graph import Node, delta_graph_svg
 from alignment.differences import Cell
 from alignment.moves import state_names
 from alignment.report import Heatmap, heatmap_svg
@@ -48,3 +48,31 @@ def test_no_change_at_all_still_gives_images() -> None:
     heat = heatmap_svg(Heatmap(np.zeros((4, 4)), state_names(["a", "b"]), "0", "delta"))
     texts = [element.text for element in ElementTree.fromstring(heat).iter(f"{SVG}text")]
     assert "·" in texts
+
+
+def test_nodes_are_drawn_without_an_arrow_as_large_as_their_share_and_in_their_groups() -> None:
+    nodes = [Node("start", 0.0), Node("a", 0.64, "knowing"), Node("b", 0.02, "knowing"),
+             Node("c", 0.16, "telling")]  # fmt: skip
+    root = ElementTree.fromstring(
+        delta_graph_svg([cell("a", "b", 0.2)], "t", nodes, "where it ran")
+    )
+    named = {
+        (circle.findtext(f"{SVG}title") or "").partition(":")[0]: circle
+        for circle in root.iter(f"{SVG}circle")
+    }
+    sizes = {name: float(circle.attrib["r"]) for name, circle in named.items()}
+    assert sizes["a"] == 2 * sizes["c"] > sizes["b"] == sizes["start"], (
+        "areas, down to a least size"
+    )
+    tints = {name: circle.attrib["fill"] for name, circle in named.items()}
+    assert tints["a"] == tints["b"] != tints["c"]
+    texts = [element.text or "" for element in root.iter(f"{SVG}text")]
+    assert {"knowing", "telling", "start"} <= set(texts)
+    assert any("likelier where it ran" in text for text in texts)
+
+
+def test_a_change_without_an_interval_is_told_without_one() -> None:
+    bare = Cell("a", "b", 0.0, 0.1, float("nan"), float("nan"), 1.0, False)
+    root = ElementTree.fromstring(delta_graph_svg([bare], "t"))
+    (path,) = root.iter(f"{SVG}path")
+    assert path.findtext(f"{SVG}title") == "a → b: +10.0 points"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alignment.moves import state_names
-from alignment.report import Heatmap, heatmap_svg, matrix_text, weight_matrix
+from alignment.report import Doubt, Heatmap, heatmap_svg, matrix_text, weight_matrix
 from alignment.transitions import uniform_matrix
 from alignment.weights import HIGHEST_WEIGHT, LOWEST_WEIGHT
 
@@ -69,3 +69,15 @@ def test_an_svg_holds_one_square_a_cell_and_its_value() -> None:
     assert len(squares) == 4 * 4 + 1
     notes = [one.findtext(f"{SVG}title") for one in squares]
     assert "a → b: 0.25" in notes
+
+
+def test_cells_in_doubt_are_hatched_and_the_image_says_why() -> None:
+    """Every other cell is drawn as before."""
+    matrix, names = uniform_matrix(2), state_names(["a", "b"])
+    doubt = np.zeros((4, 4), dtype=bool)
+    doubt[1] = True
+    svg = heatmap_svg(Heatmap(matrix, names, "P", "probability", Doubt(doubt, "too few <moves>")))
+    ElementTree.fromstring(svg)
+    assert svg.count('fill="url(#doubt)"') == 3, "a cell that cannot be is not in doubt"
+    assert "hatched: too few &lt;moves&gt;" in svg
+    assert "url(#doubt)" not in heatmap_svg(Heatmap(matrix, names, "P"))

@@ -52,6 +52,7 @@ IMPURE = {
         "corpus",
         "grounds",
         "groups",
+        "material",
         "lineage",
         "origins",
         "training_run",

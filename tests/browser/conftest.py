@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from fastapi import FastAPI
 
 from store.engine import get_engine
 from tests.builders import PASSWORD
@@ -46,6 +47,7 @@ class Site:
     address: str
     engine: sa.Engine
     world: World
+    app: FastAPI
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +66,14 @@ def site(world_template: tuple[Path, World], tmp_path: Path) -> Iterator[Site]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    config = uvicorn.Config(create_app(engine), log_level="warning", lifespan="off")
+    app = create_app(engine)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
-    yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", engine, world)
+    yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", engine, world, app)
     server.should_exit = True
     thread.join(10)
     listener.close()

@@ -16,6 +16,7 @@ from mralign.evaluate import app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError, NotFound
 from store.evaluation_tables import EvaluatedResponse
+from store.run_tables import RunReport
 from store.states import RunKind, RunStatus, VersionStatus
 from store.tables import EvaluationRun, Run, TrainingRun
 from store.traces import add_traces
@@ -226,5 +227,7 @@ def test_transitions_before_and_after_stand_in_the_report(
     page = report.read_text()
     assert "Transitions before and after" in page and "beyond chance" in page
     assert "polarity=positive minus polarity=negative" in page
+    with reading(database) as session:
+        assert session.exec(select(RunReport)).one().html == page, "the run keeps it too"
     found = json.loads(out.read_text())["transitions"]
     assert found["states"][0] == "start" and found["mean_l1"] > 0

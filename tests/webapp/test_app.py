@@ -34,6 +34,12 @@ PAGES = (
     "/transitions",
     "/transitions/p.svg",
     "/transitions/weights-negative.svg",
+    "/transitions/graph.svg",
+    "/transitions/cells.csv",
+    "/transitions/matrices.json?level=macro",
+    "/transitions/moves?from=start&to=framing",
+    "/transitions/compare",
+    "/transitions/compare?first=polarity%3Dnegative&second=polarity%3Dpositive&level=macro",
     "/runs",
 )
 
@@ -68,7 +74,9 @@ def addresses(world: World) -> list[str]:
         f"/traces/{world.trace_id}",
         f"/traces/{world.trace_id + 1}",
         f"/runs/{world.training_run_id}",
-        f"/runs/{world.training_run_id}/loss.svg",
+        f"/runs/{world.training_run_id}/charts/loss.svg",
+        f"/runs/{world.training_run_id}/items",
+        f"/runs/{world.training_run_id}/run.json",
     ]
 
 
@@ -93,7 +101,7 @@ def test_every_page_is_shown(engine: sa.Engine) -> None:
         ("/traces/999", 404),
         ("/traces/1?from=-1", 422),
         ("/runs/999", 404),
-        ("/runs/1/loss.svg", 404),
+        ("/runs/1/charts/loss.svg", 404),
         ("/transitions/secrets.svg", 404),
         ("/versions/2/diff", 422),
         ("/versions/2/clusters?page=0", 422),

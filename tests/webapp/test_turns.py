@@ -85,6 +85,8 @@ class NoTurns(Turns):
     "address",
     ["/versions/{0}/whatif?do=assign&anchor=c0&category=retrieval",
      "/versions/{0}/whatif/overall.svg?do=assign&anchor=c0&category=retrieval", "/transitions",
+     "/transitions/compare?first=polarity%3Dnegative&second=polarity%3Dpositive",
+     "/transitions/moves?from=start&to=framing", "/transitions/cells.csv",
      "/studies/1", "/studies/1/export"],
 )  # fmt: skip
 def test_what_takes_seconds_takes_no_turn(

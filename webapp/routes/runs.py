@@ -1,62 +1,185 @@
-"""Runs: what ran, how it ended, and how to run it again."""
+"""Runs: what ran, how it is getting on or how it ended, and how to run it again."""
 
+import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Query
-from starlette.responses import Response
+from fastapi import APIRouter, Header, Path, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
 
 from store.engine import reading
 from store.errors import NotFound
 from store.runs import get_run
-from store.states import RunKind
-from webapp.charts import Curve, line_chart_svg
+from store.states import ItemStatus, RunKind
+from store.tables import Run
+from webapp.charts import line_chart_svg
 from webapp.commands import command_of
-from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages.records import RunPage, RunsPage
+from webapp.dependencies import AfterId, RowId, Visit, Visiting, VisitingAside, allows
+from webapp.headers import DOCUMENT_SECURITY_POLICY
+from webapp.pages.runs import RunItemsPage, RunPage, RunsPage
 from webapp.permissions import Action
 from webapp.queries import runs
 from webapp.rendering import svg_response
+from webapp.run_charts import find_charts, views_of
+from webapp.run_progress import RunProgress, find_progress
+from webapp.run_results import results_of
+from webapp.streams import Streams
 
 router = APIRouter(prefix="/runs")
-LOSSES_SHOWN = 20
 ITEMS_SHOWN = 6
+ChartName = Annotated[str, Path(max_length=20)]
 
 
 @router.get("", dependencies=[allows(Action.READ)])
 def show_runs(
     visit: Visiting,
-    kind: str = "",
-    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    kind: Annotated[str, Query(max_length=20)] = "",
+    state: Annotated[str, Query(max_length=20)] = "",
+    before: AfterId = None,
 ) -> Response:
     """A page of the list."""
     wanted = RunKind(kind) if kind in tuple(RunKind) else None
+    state = state if state in runs.STATES else ""
     with reading(visit.engine) as session:
-        rows = runs.list_runs(session, wanted, before)
+        rows = runs.list_runs(session, wanted, state, before)
     more = len(rows) > runs.PAGE_ROWS
     rows = rows[: runs.PAGE_ROWS]
-    later = str(rows[-1].id) if more else ""
-    kinds = [member.value for member in RunKind]
-    page = RunsPage(rows=rows, kind=wanted.value if wanted else "", kinds=kinds, later=later)
+    page = RunsPage(
+        rows=rows,
+        kind=wanted.value if wanted else "",
+        kinds=[member.value for member in RunKind],
+        state=state,
+        states=runs.STATES,
+        later=str(rows[-1].id) if more else "",
+    )
     return visit.show(page)
 
 
 @router.get("/{run_id}", dependencies=[allows(Action.READ)])
 def show_run(visit: Visiting, run_id: RowId) -> Response:
-    """One run with all that is needed to repeat it."""
+    """One run: how it stands, what came out, and all that is needed to repeat it."""
     with reading(visit.engine) as session:
         run = get_run(session, run_id)
         training = runs.find_training(session, run_id)
+        export = runs.find_export(session, run_id)
         page = RunPage(
             run=run,
-            command=command_of(run),
+            progress=cast(RunProgress, find_progress(session, run_id)),
+            commands=_commands(run),
             parameters=flatten(run.parameters),
             metrics=flatten(run.metrics),
+            charts=views_of(run_id, find_charts(session, run_id, training)),
+            results=results_of(session, run, training, export),
             training=training,
-            losses=_losses(training),
-            export=runs.find_export(session, run_id),
+            export=export,
+            errors=runs.list_error_sorts(session, run_id),
+            has_report=runs.has_report(session, run_id),
         )
-        return visit.show(page)
+    return visit.show(page)
+
+
+def _commands(run: Run) -> list[tuple[str, str]]:
+    """What was typed, and the stage alone where that is another line."""
+    stage = command_of(run)
+    if run.command is None or run.command == stage:
+        return [("", run.command or stage)]
+    return [("As it was typed", run.command), ("This stage alone, as far as it is recorded", stage)]
+
+
+@router.get("/{run_id}/events", dependencies=[allows(Action.READ)])
+async def stream_run(
+    visit: VisitingAside,
+    run_id: RowId,
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> Response:
+    """How the run gets on, as server-sent events; nothing (204) once it has ended."""
+    progress = await _look(visit, run_id)
+    if progress is None:
+        raise NotFound(f"expected a run with number {run_id}, found none")
+    if not progress.running:
+        return Response(status_code=204)
+    streams = cast(Streams, visit.request.app.state.streams)
+    person_id = visit.actor.person_id
+    if not streams.has_room(person_id):
+        return Response(status_code=503, headers={"Retry-After": "15"})
+    events = streams.follow(person_id, last_event_id, lambda: _look(visit, run_id))
+    headers = {"X-Accel-Buffering": "no"}  # a proxy must not wait until there is more
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _look(visit: Visit, run_id: int) -> RunProgress | None:
+    """How the run stands now; the turn and the connection end before the answer is used."""
+
+    def read() -> RunProgress | None:
+        with reading(visit.engine) as session:
+            return find_progress(session, run_id)
+
+    async with visit.request.app.state.turns.next(writing=False):
+        return await run_in_threadpool(read)
+
+
+@router.get("/{run_id}/items", dependencies=[allows(Action.READ)])
+def show_items(
+    visit: Visiting,
+    run_id: RowId,
+    status: Annotated[str, Query(max_length=20)] = "",
+    after: AfterId = None,
+) -> Response:
+    """The traces that a run did not do, or did not do well, and why."""
+    wanted = ItemStatus(status) if status in tuple(ItemStatus) else None
+    with reading(visit.engine) as session:
+        run = get_run(session, run_id)
+        rows = runs.list_items(session, run_id, wanted, after)
+    more = len(rows) > runs.PAGE_ROWS
+    rows = rows[: runs.PAGE_ROWS]
+    page = RunItemsPage(
+        run=run,
+        rows=rows,
+        status=wanted.value if wanted else "",
+        statuses=[ItemStatus.FAILED.value, ItemStatus.INVALID.value],
+        later=str(rows[-1].id) if more else "",
+    )
+    return visit.show(page)
+
+
+@router.get("/{run_id}/charts/{name}.svg", dependencies=[allows(Action.READ)])
+def draw_chart(visit: Visiting, run_id: RowId, name: ChartName) -> Response:
+    """A chart of the run as an image."""
+    with reading(visit.engine) as session:
+        charts = find_charts(session, run_id, runs.find_training(session, run_id))
+    if name not in charts:
+        known = ", ".join(charts) or "none"
+        raise NotFound(f"expected a chart of run {run_id}, which are {known}; got {name!r}")
+    return svg_response(line_chart_svg(charts[name]))
+
+
+@router.get("/{run_id}/report", dependencies=[allows(Action.READ)])
+def show_report(visit: Visiting, run_id: RowId) -> Response:
+    """The report that a run ended with: a document of its own, which may do nothing at all."""
+    with reading(visit.engine) as session:
+        html = runs.find_report(session, run_id)
+    if html is None:
+        raise NotFound(f"expected a report of run {run_id}, found none")
+    headers = {"Content-Security-Policy": DOCUMENT_SECURITY_POLICY}
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/{run_id}/run.json", dependencies=[allows(Action.READ)])
+def download_run(visit: Visiting, run_id: RowId) -> Response:
+    """Everything that is known of a run, as `mralign runs show` prints it."""
+    with reading(visit.engine) as session:
+        document: dict[str, Any] = get_run(session, run_id).model_dump(mode="json")
+        export = runs.find_export(session, run_id)
+    if export is not None:
+        document["manifest"] = export.manifest
+    return _json_file(document, f"run-{run_id}.json")
+
+
+def _json_file(document: Mapping[str, Any], name: str) -> Response:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="application/json", headers=headers)
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -80,27 +203,3 @@ def as_text(value: object) -> str:
         shown = ", ".join(as_text(item) for item in value[:ITEMS_SHOWN]) or "–"
         return shown if len(value) <= ITEMS_SHOWN else f"{shown}, … ({len(value):,} in all)"
     return str(value)
-
-
-def _losses(training: runs.Training | None) -> list[tuple[str, str]]:
-    """The curve as numbers, thinned to what fits, for those who cannot see it."""
-    points = _points(training) if training else []
-    every = max(1, -(-len(points) // LOSSES_SHOWN))
-    kept = [*points[::every], *points[-1:]] if (len(points) - 1) % every else points[::every]
-    return [(f"{x:g}", f"{y:.4f}") for x, y in kept]
-
-
-def _points(training: runs.Training) -> list[tuple[float, float]]:
-    rows = enumerate(training.loss_curve, start=1)
-    return [(float(row.get("step", n)), float(row["loss"])) for n, row in rows if "loss" in row]
-
-
-@router.get("/{run_id}/loss.svg", dependencies=[allows(Action.READ)])
-def draw_loss(visit: Visiting, run_id: RowId) -> Response:
-    """The loss curve of a training run as an image."""
-    with reading(visit.engine) as session:
-        training = runs.find_training(session, run_id)
-    if training is None:
-        raise NotFound(f"expected a training run with number {run_id}, found none")
-    curve = Curve(_points(training), title="Loss", x_name="step", y_name="loss")
-    return svg_response(line_chart_svg(curve))

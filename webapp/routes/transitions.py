@@ -1,72 +1,231 @@
-"""How reasoning moves between categories: the matrices as images, and as tables."""
+"""How reasoning moves between categories: the matrices as images, in words, and as files."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, cast
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path, Query
+from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
-from store.runs import find_latest_run
-from store.states import RunKind
-from webapp.dependencies import Visit, VisitingAside, allows
+from store.runs import PEOPLE, get_latest_run
+from store.states import RunKind, RunStatus
+from store.tables import Run
+from webapp.aside import PATIENCE_S
+from webapp.dependencies import LARGEST_ROW_ID, Visit, VisitingAside, allows
 from webapp.matrices import Matrices
-from webapp.pages.records import MatrixImage, TransitionsPage
+from webapp.matrix_view import MATRICES, MatrixBook
+from webapp.pages.transitions import (
+    Choice,
+    MatrixImage,
+    RunOption,
+    TransitionsPage,
+)
 from webapp.permissions import Action
-from webapp.rendering import svg_response
-
-if TYPE_CHECKING:
-    from alignment.fits import Fits, MatrixName
+from webapp.rendering import moment, svg_response
+from webapp.spreadsheets import write_table
 
 router = APIRouter(prefix="/transitions")
-IMAGES = {
-    "p": "p",
-    "positive": "positive",
-    "negative": "negative",
-    "weights-positive": "weights+",
-    "weights-negative": "weights-",
-}
+reading_allowed = allows(Action.READ)
+LEVELS = {"category": "categories", "macro": "macro-strategies"}
+# Below 30 moves out of a row a chance in it is off by 9 points and more (a standard error of a
+# half); 100 moves make that 5.
+THRESHOLDS = (5, 10, 30, 100)
+RUNS_OFFERED = 50
+FILE_PATIENCE_S = 600.0  # who asks for a file waits for all of it
+CELL_COLUMNS = ("matrix", "from", "to", "value", "low", "high", "moves", "effective_traces",
+                "row_moves", "row_effective_traces", "beyond_chance")  # fmt: skip
+Level = Literal["category", "macro"]
+Name = Annotated[str, Query(max_length=100)]
 
 
-def _matrices(visit: Visit) -> Matrices:
-    return cast(Matrices, visit.request.app.state.matrices)
+def read_choice(
+    run: Annotated[int | None, Query(ge=1, le=LARGEST_ROW_ID)] = None,
+    level: Level = "category",
+    least: Annotated[int, Query(ge=0, le=1_000_000)] = 30,
+    of: Name = "delta",
+) -> Choice:
+    """What the address asks for."""
+    return Choice(run, level, least, of)
 
 
-@router.get("", dependencies=[allows(Action.READ)])
-def show_transitions(visit: VisitingAside) -> Response:
-    """All matrices of the newest annotate run."""
+Chosen = Annotated[Choice, Depends(read_choice)]
+
+
+@router.get("", dependencies=[reading_allowed])
+def show_transitions(visit: VisitingAside, choice: Chosen) -> Response:
+    """All matrices of an annotate run, by default of the newest."""
     with reading(visit.engine) as session:
-        run = find_latest_run(session, RunKind.ANNOTATE)
+        options = list_annotate_runs(session)
         try:
-            fits, problem = _matrices(visit).get(session), ""
+            book, pending = read_book(visit, session, choice)
+            problem = ""
         except (NotFound, InvalidInput) as error:
-            fits, problem = None, str(error)
-    page = TransitionsPage(
-        images=[_image(fits, name) for name in IMAGES] if fits else [],
-        annotate_run_id=run.id if run else None,
-        trace_counts=fits.trace_counts if fits else {},
+            book, pending, problem = None, False, str(error)
+    return visit.show(_page(choice, options, book, pending, problem))
+
+
+def _page(
+    choice: Choice,
+    options: Sequence[RunOption],
+    book: MatrixBook | None,
+    pending: bool,
+    problem: str,
+) -> TransitionsPage:
+    choice = book.choice if book else choice
+    of = choice.of if book and choice.of in book.names else "p"
+    ending = f"?{urlencode(choice.parts())}"
+    return TransitionsPage(
+        choice=choice,
+        runs=options,
+        levels=LEVELS,
+        thresholds=sorted({*THRESHOLDS, choice.least}),
+        images=[
+            MatrixImage(name, book.heatmap(name).title, f"/transitions/{name}.svg{ending}")
+            for name in book.names
+        ] if book else [],
+        table=book.table(of) if book else None,
+        groups=[title for _, title in zip(book.backings, ("P", "P⁺", "P⁻"), strict=False)]
+               if book else [],
+        backings=book.row_backings() if book else [],
+        trace_counts=book.material.fits.trace_counts if book else {},
+        polar=bool(book and book.material.polar),
+        pending=pending,
+        graph=f"/transitions/graph.svg{ending}" if book and book.material.polar else "",
+        files=[("cells as CSV", f"/transitions/cells.csv{ending}"),
+               ("all of it as JSON", f"/transitions/matrices.json{ending}")] if book else [],
         problem=problem,
+    )  # fmt: skip
+
+
+def read_book(
+    visit: Visit, session: Session, choice: Choice, patience_s: float = PATIENCE_S
+) -> tuple[MatrixBook, bool]:
+    """The matrices that are asked for, and whether their intervals are still being drawn."""
+    matrices = cast(Matrices, visit.request.app.state.matrices)
+    run_id = choice.run_id or get_latest_run(session, RunKind.ANNOTATE).id
+    coarse = choice.level == "macro"
+    material = matrices.get(session, run_id, coarse)
+    sureness, pending = matrices.find_sureness(session, material, coarse, patience_s)
+    chosen = Choice(run_id, choice.level, choice.least, choice.of)
+    return MatrixBook(material, sureness, chosen), pending
+
+
+def list_annotate_runs(session: Session) -> list[RunOption]:
+    """The annotate runs that left results, the newest first."""
+    query = (
+        select(Run.id, Run.model, Run.parameters, Run.started_at)
+        .where(col(Run.kind) == RunKind.ANNOTATE, col(Run.model).is_distinct_from(PEOPLE))
+        .where(col(Run.status).in_((RunStatus.SUCCEEDED, RunStatus.PARTIAL)))
+        .order_by(col(Run.id).desc())
     )
-    return visit.show(page)
+    return [
+        RunOption(number, " · ".join([f"run {number}", *(
+            str(part)[:60] for part in (parameters.get("taxonomy"), model) if part
+        ), moment(started)]))
+        for number, model, parameters, started in session.exec(query.limit(RUNS_OFFERED))
+    ]  # fmt: skip
 
 
-def _image(fits: "Fits", name: str) -> MatrixImage:
-    heatmap = fits.heatmap(cast("MatrixName", IMAGES[name]))
-    rows = [
-        (state, [f"{value:.2f}" if value == value else "" for value in row])
-        for state, row in zip(heatmap.states, heatmap.matrix.tolist(), strict=True)
-    ]
-    address = f"/transitions/{name}.svg"
-    return MatrixImage(name, heatmap.title, address, list(heatmap.states), rows)
+@router.get("/graph.svg", dependencies=[reading_allowed])
+def draw_graph(visit: VisitingAside, choice: Chosen) -> Response:
+    """The largest changes of ΔP as arrows between states."""
+    from alignment.delta_graph import delta_graph_svg
+
+    with reading(visit.engine) as session:
+        book, _ = read_book(visit, session, choice)
+    if not book.material.polar:
+        raise NotFound("expected traces of both polarities, found none: there is no ΔP")
+    title = "The largest cells of ΔP = P⁺ − P⁻, up and down"
+    where = "where thinking helped"
+    return svg_response(delta_graph_svg(book.changes(), title, book.nodes(), where))
 
 
-@router.get("/{name}.svg", dependencies=[allows(Action.READ)])
-def draw_matrix(visit: VisitingAside, name: Annotated[str, Path(max_length=40)]) -> Response:
+@router.get("/{name}.svg", dependencies=[reading_allowed])
+def draw_matrix(
+    visit: VisitingAside, choice: Chosen, name: Annotated[str, Path(max_length=40)]
+) -> Response:
     """A matrix as an image."""
     from alignment.report import heatmap_svg
 
-    if name not in IMAGES:
-        raise NotFound(f"expected one of {', '.join(IMAGES)}, got {name!r}")
+    if name not in MATRICES:
+        raise NotFound(f"expected one of {', '.join(MATRICES)}, got {name!r}")
     with reading(visit.engine) as session:
-        fits = _matrices(visit).get(session)
-    return svg_response(heatmap_svg(fits.heatmap(cast("MatrixName", IMAGES[name]))))
+        book, _ = read_book(visit, session, choice, 0.0)
+    if name not in book.names:
+        raise NotFound("expected traces of both polarities, found none: there is P alone")
+    return svg_response(heatmap_svg(book.heatmap(name)))
+
+
+@router.get("/cells.csv", dependencies=[reading_allowed])
+def download_cells(visit: VisitingAside, choice: Chosen) -> Response:
+    """A line a cell of every matrix: its value, its interval, and what stands behind it."""
+    with reading(visit.engine) as session:
+        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+    text = "".join(write_table(CELL_COLUMNS, _lines(book)))
+    return file_response(text, "text/csv", f"transitions-{book.choice.run_id}.csv")
+
+
+def _lines(book: MatrixBook) -> Iterator[Sequence[object]]:
+    for name in book.names:
+        backing, matrix = book.backings[MATRICES[name][2]], book.matrix(name)
+        for row in range(len(book.states) - 1):
+            for column in range(1, len(book.states)):
+                place = (row, column)
+                low, high = book.ends(name, place)
+                differs = (name == "delta" and book.sureness is not None
+                           and bool(book.sureness.differences.differs[place]))  # fmt: skip
+                yield (name, book.states[row], book.states[column], *(
+                    "" if value != value else f"{abs(value) if value == 0 else value:.6g}"
+                    for value in (matrix[place], low, high, backing.moves[place],
+                                  backing.traces[place], backing.row_moves[row],
+                                  backing.row_traces[row])), int(differs))  # fmt: skip
+
+
+@router.get("/matrices.json", dependencies=[reading_allowed])
+def download_matrices(visit: VisitingAside, choice: Chosen) -> Response:
+    """The matrices, their intervals, and what stands behind them."""
+    with reading(visit.engine) as session:
+        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+    document = {
+        "annotate_run": book.choice.run_id,
+        "level": book.choice.level,
+        "states": list(book.states),
+        "macro_strategies": list(book.material.macro),
+        "traces": book.material.fits.trace_counts,
+        "preset": book.material.fits.preset,
+        "matrices": {name: book.matrix(name).tolist() for name in book.names},
+        "backing": {
+            group: {"moves": one.moves.tolist(), "effective_traces": one.traces.tolist()}
+            for group, one in book.backings.items()
+        },
+        "intervals_95": {
+            name: [[_known(book.ends(name, (row, column))) for column in range(len(book.states))]
+                   for row in range(len(book.states))] for name in book.names
+        } if book.sureness else None,
+        "differences": book.sureness.differences.document() if book.sureness else None,
+    }  # fmt: skip
+    text = json.dumps(_without_nan(document), ensure_ascii=False)
+    return file_response(text, "application/json", f"transitions-{book.choice.run_id}.json")
+
+
+def _known(ends: tuple[float, float]) -> list[float] | None:
+    return None if ends[0] != ends[0] else list(ends)
+
+
+def _without_nan(value: object) -> object:
+    """The document with null for what is no number, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def file_response(text: str, media_type: str, name: str) -> Response:
+    """A file to be kept."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=media_type, headers=headers)
