@@ -18,8 +18,8 @@ def weigh(transitions: Mapping[str, Any], move: Move, desirable: bool) -> dict[s
     """The cells that a move may hide, and the sums that its weight is made of.
 
     A cell has each matrix's chance, its share of the move's chance (EM's responsibility r_ab), the
-    moves that stand behind it and behind its row, ΔP, and `drawn`: P^± as it is weighed, drawn to P
-    where shrinkage is on. The shares are even where all are 0.
+    moves that stand behind it and behind its row, `delta` (P^± − P), and `drawn`: P^± as it is
+    weighed, drawn to P where shrinkage is on. The shares are even where all are 0.
 
     Identity: `weight` is what the export wrote, as far as a float can say.
     Source: arXiv 2510.24794v2, eq. 7, 8 and 10.

@@ -47,7 +47,7 @@ class Site:
     address: str
     engine: sa.Engine
     world: World
-    app: FastAPI
+    app: FastAPI | None = None  # where it is served by this process
 
 
 @pytest.fixture(scope="session")

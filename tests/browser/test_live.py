@@ -117,6 +117,7 @@ def test_without_a_script_a_link_asks_again(tabs: Tabs, site: Site, held: Held) 
 
 def test_a_stream_that_breaks_off_is_opened_again(tabs: Tabs, site: Site) -> None:
     """By the browser itself, which says what it heard last; markup in a message is text."""
+    assert site.app is not None
     site.app.state.streams.rhythm = Rhythm(look_every_s=0.05, lasts_s=0.2)
     with transaction(site.engine) as session:
         run = Run(kind=RunKind.CLUSTER, code_version="test", message="embedding", total_items=9)

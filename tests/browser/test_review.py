@@ -210,7 +210,7 @@ def test_a_review_without_a_script(tabs: Tabs) -> None:
     page = tab.page
     tab.sign_in("Cora")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Map").click()
-    page.get_by_role("link", name="list", exact=True).first.click()
+    page.get_by_role("link", name="List", exact=True).first.click()
     page.get_by_label("Filter by name or label").fill("going")
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name="Going back").click()
@@ -227,6 +227,8 @@ def test_a_review_without_a_script(tabs: Tabs) -> None:
     page.get_by_role("heading", name="Approve").wait_for()
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in").wait_for()
+    # What the map's script would have drawn was on its way already.
+    tab.complaints = [line for line in tab.complaints if "preload" not in line]
 
 
 def test_two_people_decide_at_once(tabs: Tabs) -> None:

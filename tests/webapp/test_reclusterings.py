@@ -80,7 +80,7 @@ def test_a_category_goes_over_alone_and_comes_back(
     card = cora.get(f"{base}/clusters/c2.{later}")
     assert card.status_code == 200 and "Looking again" in card.text and "Read it in" in card.text
     assert cora.get(f"{base}/clusters/c2.{later}?divided=true").status_code == 200
-    assert cora.get(f"{base}/map.json").status_code == 200
+    assert cora.get(f"{base}/map/places").status_code == 200
     event = re.search(r'name="event" value="(\d+)"', html)
     assert event is not None
     fields = {"event": event[1], "from": "reclusterings"}
