@@ -52,8 +52,9 @@ class PolicyChoice:
 
 @dataclass(frozen=True)
 class LocalPolicy:
-    """A policy that transformers loads and samples."""
+    """A policy that transformers loads and samples; responses are kept as an endpoint's are."""
 
+    engine: sa.Engine
     choice: PolicyChoice
     decoding: Decoding
 
@@ -66,14 +67,17 @@ class LocalPolicy:
             InvalidInput: the policy cannot be loaded, or a prompt fills its context.
         """
         from alignment.generation import GenerationError, draw
-        from alignment.policy import PolicyError, load_policy
+        from alignment.kept_draws import KeptDraws, hash_adapter
+        from alignment.policy import PolicyError, load_policy, policy_hash
         from alignment.tokens import TokenError
 
         pairs = [[(m["role"], m["content"]) for m in prompt] for prompt in prompts]
         asked = [pair for pair in pairs for _ in range(draws)]
         try:
             policy = load_policy(self.choice.source, adapter=self.choice.adapter)
-            drawn = draw(policy, asked, self.decoding, on_progress)
+            weights = policy_hash(policy) + hash_adapter(self.choice.adapter)
+            kept = KeptDraws(self.engine, self.choice.name, weights, self.decoding)
+            drawn = draw(policy, asked, self.decoding, on_progress, kept)
         except (GenerationError, PolicyError, TokenError) as error:
             raise InvalidInput(str(error)) from error
         return [Sample(one.text, one.truncated) for one in drawn]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
@@ -26,6 +28,16 @@ class Drawn:
     truncated: bool
 
 
+class Kept(Protocol):
+    """Where the responses to a batch are kept, by its prompts and the place of the first."""
+
+    def find(self, prompts: Sequence[Sequence[Message]], start: int) -> list[Drawn] | None: ...
+
+    def keep(
+        self, prompts: Sequence[Sequence[Message]], start: int, drawn: Sequence[Drawn]
+    ) -> list[Drawn]: ...
+
+
 def generate(
     policy: Policy,
     prompts: Sequence[Sequence[Message]],
@@ -44,23 +56,33 @@ def draw(
     prompts: Sequence[Sequence[Message]],
     decoding: Decoding,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    kept: Kept | None = None,
 ) -> list[Drawn]:
-    """The same, with a word on which responses ran out of room.
+    """The same, with a word on which responses ran out of room; what is kept is not drawn again.
 
     Where the template's generation prompt already opens <think>, the response begins with it.
-    The same seed, prompts and batch size give the same responses.
+    The same seed, prompts and batch size give the same responses, and each batch by itself does.
 
     Raises: GenerationError where a prompt fills the policy's context.
     """
     encoder = open_encoder(policy.tokenizer)
     responses: list[Drawn] = []
     with torch.random.fork_rng(devices=_devices(policy)):
-        torch.manual_seed(decoding.seed)
         for start in range(0, len(prompts), decoding.batch_size):
             part = prompts[start : start + decoding.batch_size]
-            responses.extend(_batch(policy, encoder, part, decoding))
+            found = kept.find(part, start) if kept else None
+            if found is None:
+                torch.manual_seed(_seed_of(decoding.seed, start))
+                found = _batch(policy, encoder, part, decoding)
+                found = kept.keep(part, start, found) if kept else found
+            responses.extend(found)
             on_progress(len(responses), len(prompts))
     return responses
+
+
+def _seed_of(seed: int, start: int) -> int:
+    """A seed for each batch, so that neighbouring seeds share no batch."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{start}".encode()).digest()[:7])
 
 
 def _batch(

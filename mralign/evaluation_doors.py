@@ -130,5 +130,5 @@ def chosen_policy(
     choice = choose_policy(engine, *named)
     decided = {**asdict(decoding), "policy": choice.source,
                "adapter": str(choice.adapter) if choice.adapter else None}  # fmt: skip
-    local = LocalPolicy(choice, decoding)
+    local = LocalPolicy(engine, choice, decoding)
     return Policy(local, choice.name, decided, decoding.seed, choice.training_run_id)

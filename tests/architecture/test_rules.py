@@ -47,6 +47,7 @@ IMPURE = {
         "signing",
     },
     "alignment": {
+        "kept_draws",
         "run",
         "intake",
         "corpus",
