@@ -47,7 +47,7 @@ from webapp.routes import (
 )
 from webapp.scatter import Scatter
 from webapp.source_figures import SourceFigures
-from webapp.static_files import OwnFiles
+from webapp.static_files import show_file
 from webapp.streams import Streams
 from webapp.study_figures import StudyFigures
 from webapp.tallies import Tallies
@@ -104,7 +104,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     for screen in SCREENS:
         require_actions(screen.router)
         app.include_router(screen.router)
-    app.mount("/static", OwnFiles(), name="static")
+    app.add_route("/static/{name}", show_file)
     add_failures(app)
     app.add_middleware(Forwarding)
     app.add_middleware(SecureResponses)

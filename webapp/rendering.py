@@ -1,12 +1,10 @@
 """Pages to HTML: strict about what is missing, and everything escaped."""
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
@@ -14,8 +12,8 @@ from starlette.responses import HTMLResponse, Response
 from webapp.headers import IMAGE_SECURITY_POLICY
 from webapp.pages.frame import Page, Shell
 from webapp.permissions import Action
+from webapp.static_files import static_url
 
-STATIC = files("webapp") / "static"
 DASH = "–"
 
 
@@ -55,13 +53,6 @@ def words(name: str) -> str:
 def form_number() -> str:
     """A number that no other form has: one that is sent twice can be known by it."""
     return secrets.token_urlsafe(12)
-
-
-@cache
-def static_url(name: str) -> str:
-    """The address of a file of ours; it changes when the file does, so that it can be kept."""
-    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
-    return f"/static/{name}?v={digest}"
 
 
 @cache

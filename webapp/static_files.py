@@ -1,25 +1,67 @@
-"""Our own style sheets and modules: kept by browsers where the address names the content."""
+"""Our own style sheets and modules: held in memory, small on the wire, kept by browsers where the
+address names the content."""
 
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Self
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 FOLDER = Path(__file__).parent / "static"
 KEPT = "public, max-age=31536000, immutable"
 ASKED_FOR = "no-cache"
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-class OwnFiles(StaticFiles):
-    """Files with a lifetime: for ever where the address has a version, else asked for each time."""
+@dataclass(frozen=True)
+class OwnFile:
+    """A file as it is sent: plain, and packed for whoever takes that."""
 
-    def __init__(self) -> None:
-        super().__init__(directory=FOLDER)
+    plain: bytes
+    packed: bytes
+    media_type: str
+    tag: str
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, or a 404."""
-        response = await super().get_response(path, scope)
-        versioned = scope.get("query_string", b"").startswith(b"v=")
-        response.headers["Cache-Control"] = KEPT if versioned else ASKED_FOR
-        return response
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The file as it is on the disk now."""
+        plain = path.read_bytes()
+        digest = hashlib.sha256(plain).hexdigest()[:12]
+        kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        packed = gzip.compress(plain, mtime=0)
+        return cls(plain, packed, kind or "application/octet-stream", digest)
+
+
+@cache
+def own_files() -> dict[str, OwnFile]:
+    """Every file by its name; read once a process."""
+    return {path.name: OwnFile.read(path) for path in FOLDER.iterdir() if path.is_file()}
+
+
+def static_url(name: str) -> str:
+    """The address of a file of ours; it changes when the file does, so that it can be kept."""
+    return f"/static/{name}?v={own_files()[name].tag}"
+
+
+async def show_file(request: Request) -> Response:
+    """A file: for ever where its address has a version, else asked for each time."""
+    found = own_files().get(request.path_params["name"])
+    if found is None:
+        raise HTTPException(404)
+    headers = {
+        "Cache-Control": KEPT if "v" in request.query_params else ASKED_FOR,
+        "ETag": f'"{found.tag}"',
+        "Vary": "Accept-Encoding",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.plain, headers=headers, media_type=found.media_type)
+    headers["Content-Encoding"] = "gzip"
+    return Response(found.packed, headers=headers, media_type=found.media_type)

@@ -17,7 +17,7 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world
 from webapp import dependencies
 from webapp.app import create_app
-from webapp.rendering import static_url
+from webapp.static_files import static_url
 
 PAGES = (
     "/",
@@ -207,6 +207,12 @@ def test_files_are_kept_only_under_an_address_that_names_their_content(visitor: 
     assert "immutable" in kept.headers["cache-control"]
     assert asked.headers["cache-control"] == "no-cache"
     assert kept.headers["content-type"].startswith("text/css")
+    assert kept.headers["content-encoding"] == "gzip" and kept.text == asked.text
+    plain = visitor.get("/static/app.css", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers and plain.text == kept.text
+    same = visitor.get("/static/app.css", headers={"if-none-match": plain.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert visitor.get("/static/nothing.css").status_code == 404
 
 
 def test_pages_load_no_model_library(tmp_path: Path) -> None:
