@@ -10,7 +10,7 @@ from functools import lru_cache
 from store.words import UNSPACED, Term
 
 BEFORE, LENGTH = 70, 260  # characters of an excerpt before its first hit, and in all
-HITS_LOOKED_AT = 40  # of each term
+HITS_LOOKED_AT = 20
 _WORDS = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
 
 
@@ -48,9 +48,9 @@ class Hit:
 
 
 def seek(terms: Sequence[Term]) -> list[Sought]:
-    """The terms as they are looked for; those that must not stand there are not."""
+    """The terms as they are looked for, each once; those that must not stand there are not."""
     found = (_sought(term) for term in terms if not term.excluded)
-    return [one for one in found if one is not None]
+    return list(dict.fromkeys(one for one in found if one is not None))
 
 
 def mark(text: str, sought: Sequence[Sought]) -> list[Piece]:
@@ -104,12 +104,16 @@ def _hits(plain: str, sought: Sought, number: int) -> list[Hit]:
 def _densest(hits: Sequence[Hit]) -> tuple[int, Hit]:
     """How many terms stand in the excerpt that holds most of them, and the hit it begins with."""
     best, end = (0, hits[0]), 0
+    most = len({hit.term for hit in hits})
     inside: Counter[int] = Counter()
     for place, first in enumerate(hits):
         while end < len(hits) and hits[end].start < first.start + LENGTH - BEFORE:
             inside[hits[end].term] += 1
             end += 1
-        best = max(best, (len(inside), first), key=lambda one: one[0])
+        if len(inside) > best[0]:
+            best = len(inside), first
+        if best[0] == most:
+            break
         inside[hits[place].term] -= 1
         if not inside[hits[place].term]:
             del inside[hits[place].term]

@@ -10,7 +10,7 @@ from store.states import Polarity, RunKind, ThinkingMode
 from store.tables import AnnotatedStep, Category, ControlledLabel, Question, TaxonomyVersion, Trace
 from store.words import Term, read_terms, spaced
 from tests.builders import add_pair, add_question, add_run, add_trace
-from webapp.queries import trace_choices
+from webapp.queries import search, trace_choices
 from webapp.queries.search import Outcome, Wanted, find_traces, read_cursor
 
 HOSTILE = [
@@ -96,6 +96,21 @@ def test_words_are_found_wherever_they_stand(
     filled: sa.Engine, words: str, names: set[str]
 ) -> None:
     assert set(found(filled, words)) == names
+
+
+def test_where_nearly_all_hold_the_words_they_are_neither_ranked_nor_counted(
+    filled: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come in the order of their import, and further filters are counted as ever."""
+    monkeypatch.setattr(search, "RANKED_AT_MOST", 2)
+    with reading(filled) as session:
+        page = find_traces(session, Wanted(terms=read_terms("river")), None)
+        rest = find_traces(session, Wanted(terms=read_terms("river")), page.cursors[0])
+        gaps = Wanted(terms=read_terms("river"), outcome=Outcome.GAP)
+        assert find_traces(session, gaps, None).total == 1
+    assert (page.total, page.most, page.ranked) == (None, 2, False)
+    assert list(rest.cursors) == list(page.cursors[1:])
+    assert [one.trace_id for one in page.cursors] == sorted(one.trace_id for one in page.cursors)
 
 
 def test_what_fits_best_comes_first_and_pages_go_on_from_it(filled: sa.Engine) -> None:

@@ -2,9 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,16 +11,13 @@ from sqlmodel import Session, col
 
 from store.states import Polarity, ThinkingMode
 from store.tables import AnnotatedStep, ControlledLabel, Question, Trace, TracePair
-from store.words import Term, spaced
+from store.words import Term
+from webapp.queries.word_index import INDEX, holds, key_of, score_of
 
 PAGE_ROWS = 30
-COUNTED_AT_MOST = 10_000
+COUNTED_AT_MOST = 10_000  # where no words are searched
 FEW = 1_000  # so many traces are asked for their labels sooner than a category for its traces
 RANKED_AT_MOST = 3_000  # a word that more traces hold says little about any of them
-
-_index = sa.table("trace_text", sa.column("rowid", sa.Integer), sa.column("trace_id", sa.Integer),
-                  sa.column("words"))  # fmt: skip
-_whole: sa.ColumnElement[Any] = sa.literal_column("trace_text")
 
 
 class Outcome(StrEnum):
@@ -62,12 +58,13 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of what was found; `total` is None where there are too many to count."""
+    """A page of what was found; `total` is None where there are more than `most`."""
 
     cursors: Sequence[Cursor]
     total: int | None
     ranked: bool
     more: bool
+    most: int = COUNTED_AT_MOST
 
 
 NOTHING = Found((), 0, ranked=False, more=False)
@@ -92,14 +89,41 @@ def find_traces(session: Session, wanted: Wanted, after: Cursor | None) -> Found
     key, score, matches = _matches(wanted, connection.dialect.name, ranked=ranked, few=few)
     if score is not None:
         return _by_relevance(connection, matches.with_only_columns(score, key), after)
-    if wanted.terms:
-        query = matches.with_only_columns(key).order_by(key).limit(COUNTED_AT_MOST + 1)
-        numbers = [int(row[0]) for row in connection.execute(query)]
-        if len(numbers) <= COUNTED_AT_MOST:
-            at = bisect_right(numbers, after.trace_id if after else 0)
-            rows = [Cursor(number) for number in numbers[at : at + PAGE_ROWS + 1]]
-            return _found(rows, len(numbers), ranked=False)
-    return _by_number(connection, key, matches, after)
+    if holders is None:
+        return _by_number(connection, key, matches, after)
+    if _narrows(wanted):
+        return _of_holders(connection, key, matches, after)
+    return _holding(connection, wanted.terms, holders, after)
+
+
+def _narrows(wanted: Wanted) -> bool:
+    """Whether anything but words is asked for."""
+    return replace(wanted, terms=(), ranked=True, run_id=None) != Wanted()
+
+
+def _holding(
+    connection: sa.Connection, terms: Sequence[Term], holders: int, after: Cursor | None
+) -> Found:
+    """A page of what holds the words, in the order of the index, which is that of the numbers."""
+    key = key_of(connection.dialect.name)
+    query = sa.select(key).select_from(INDEX).where(holds(terms, connection.dialect.name))
+    query = query.where(key > (after.trace_id if after else 0)).order_by(key).limit(PAGE_ROWS + 1)
+    rows = [Cursor(int(row[0])) for row in connection.execute(query)]
+    return _found(rows, holders, ranked=False, most=RANKED_AT_MOST)
+
+
+def _of_holders(
+    connection: sa.Connection, key: sa.ColumnElement[int], matches: sa.Select[Any],
+    after: Cursor | None,
+) -> Found:  # fmt: skip
+    """The same of those that further filters leave, which are looked through once."""
+    query = matches.with_only_columns(key).order_by(key).limit(COUNTED_AT_MOST + 1)
+    numbers = [int(row[0]) for row in connection.execute(query)]
+    if len(numbers) > COUNTED_AT_MOST:
+        return _by_number(connection, key, matches, after)
+    at = bisect_right(numbers, after.trace_id if after else 0)
+    rows = [Cursor(number) for number in numbers[at : at + PAGE_ROWS + 1]]
+    return _found(rows, len(numbers), ranked=False)
 
 
 def _by_number(
@@ -115,14 +139,14 @@ def _by_number(
     if after is not None:
         page = page.where(key > after.trace_id)
     rows = [Cursor(row[0]) for row in connection.execute(page)]
-    return _found(rows, total if total <= COUNTED_AT_MOST else None, ranked=False)
+    return _found(rows, total, ranked=False)
 
 
 def _by_relevance(
     connection: sa.Connection, query: sa.Select[*tuple[Any, ...]], after: Cursor | None
 ) -> Found:
     """All matches are scored, so that they are counted by the way."""
-    scored = sorted((float(row[0]), int(row[1])) for row in connection.execute(query))
+    scored = sorted((score, number) for score, number in connection.execute(query))
     later = [
         Cursor(number, score)
         for score, number in scored
@@ -131,14 +155,15 @@ def _by_relevance(
     return _found(later[: PAGE_ROWS + 1], len(scored), ranked=True)
 
 
-def _found(rows: list[Cursor], total: int | None, *, ranked: bool) -> Found:
-    return Found(rows[:PAGE_ROWS], total, ranked, more=len(rows) > PAGE_ROWS)
+def _found(rows: list[Cursor], counted: int, *, ranked: bool, most: int = COUNTED_AT_MOST) -> Found:
+    total = counted if counted <= most else None
+    return Found(rows[:PAGE_ROWS], total, ranked, more=len(rows) > PAGE_ROWS, most=most)
 
 
 def _count_holders(connection: sa.Connection, terms: Sequence[Term]) -> int:
     """How many traces hold the words, up to the number from which on it makes no difference."""
-    holds = _holds(terms, connection.dialect.name)
-    some = sa.select(sa.literal(1)).select_from(_index).where(holds)
+    condition = holds(terms, connection.dialect.name)
+    some = sa.select(sa.literal(1)).select_from(INDEX).where(condition)
     count = sa.select(sa.func.count()).select_from(some.limit(RANKED_AT_MOST + 1).subquery())
     return int(connection.execute(count).scalar_one())
 
@@ -170,9 +195,9 @@ def _matches(wanted: Wanted, dialect: str, *, ranked: bool, few: bool) -> Matche
 
 def _holders(terms: Sequence[Term], dialect: str, *, ranked: bool) -> sa.CTE:
     """The traces that hold the words, each with its score where they are ranked."""
-    number = _index.c.rowid if dialect == "sqlite" else _index.c.trace_id
-    columns = [number.label("id"), *([_score(terms, dialect).label("score")] if ranked else [])]
-    holders = sa.select(*columns).where(_holds(terms, dialect)).select_from(_index)
+    columns: list[Any] = [key_of(dialect).label("id")]
+    columns += [score_of(terms, dialect).label("score")] if ranked else []
+    holders = sa.select(*columns).where(holds(terms, dialect)).select_from(INDEX)
     return holders.cte("holders").prefix_with("MATERIALIZED")
 
 
@@ -237,52 +262,3 @@ def _source(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 def _unindexed(column: Any) -> sa.ColumnElement[int]:
     return sa.type_coerce(col(column), sa.Integer) + 0
-
-
-def _holds(terms: Sequence[Term], dialect: str) -> sa.ColumnElement[bool]:
-    if dialect == "sqlite":
-        return _whole.op("MATCH")(sa.literal(match_expression(terms)))
-    return _index.c.words.op("@@")(_tsquery(terms))
-
-
-def _score(terms: Sequence[Term], dialect: str) -> sa.ColumnElement[float]:
-    """The lower the better; the question weighs most, then the answer."""
-    if dialect == "sqlite":
-        return sa.func.bm25(_whole, 1.0, 4.0, 1.0, 2.0)
-    return -sa.cast(sa.func.ts_rank(_index.c.words, _tsquery(terms)), sa.Double)
-
-
-def match_expression(terms: Sequence[Term]) -> str:
-    """The terms in the words of SQLite's index, all of them quoted: nothing in them is obeyed."""
-    wanted = [_quoted(term) for term in terms if not term.excluded]
-    unwanted = "".join(f" NOT {_quoted(term)}" for term in terms if term.excluded)
-    return f"({' AND '.join(wanted)}){unwanted}"
-
-
-def _quoted(term: Term) -> str:
-    text = (spaced(term.text) or "").replace('"', " ").replace("\x00", " ")
-    return f'"{text}"*' if term.begins else f'"{text}"'
-
-
-def _tsquery(terms: Sequence[Term]) -> sa.ColumnElement[Any]:
-    return reduce(lambda one, other: one.op("&&")(other), map(_phrase, terms))
-
-
-def _phrase(term: Term) -> sa.ColumnElement[Any]:
-    text = sa.func.search_text(term.text)
-    found: sa.ColumnElement[Any] = sa.func.phraseto_tsquery(_SIMPLE, text)
-    if term.begins:  # of no word at all nothing begins
-        words = sa.func.nullif(sa.cast(found, sa.Text), "")
-        found = sa.cast(words + ":*", _TSQUERY)
-    return sa.func.tsquery_not(found) if term.excluded else found
-
-
-class _TsQuery(sa.types.UserDefinedType[Any]):
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "tsquery"
-
-
-_TSQUERY = _TsQuery()
-_SIMPLE: sa.ColumnElement[Any] = sa.literal_column("'simple'::regconfig")

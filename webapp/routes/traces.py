@@ -25,7 +25,6 @@ from webapp.pages.traces import Select, TraceLine, TracePage, TracesPage
 from webapp.permissions import Action
 from webapp.queries import trace_choices, traces
 from webapp.queries.search import (
-    COUNTED_AT_MOST,
     NOTHING,
     Found,
     find_traces,
@@ -88,7 +87,7 @@ def show_traces(visit: Visiting, q: Words = "", after: Chosen = "") -> Response:
         filtered=filters.narrows,
         notes=[*filters.notes, *_notes(filters, found, bool(wanted.terms))],
         total=found.total,
-        most=COUNTED_AT_MOST,
+        most=found.most,
         order="what fits best first" if found.ranked else "in the order of their import",
         first=filters.address() if after else "",
         later=filters.address(after=str(found.cursors[-1])) if found.more else "",
