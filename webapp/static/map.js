@@ -311,8 +311,8 @@ async function catchUp(tag) {
 }
 
 // The points again, or for the first time; on another clustering the selection is let go.
-async function refresh(here) {
-  const asked = address, [where, now] = await Promise.all([load(`${asked}/places`), load(`${asked}/state`)]);
+async function refresh(here, loading) {
+  const asked = address, [where, now] = await loading;
   if (address !== asked || dom !== here) return false;
   if (places?.tag !== where.tag || !choice) {
     places = where;
@@ -332,11 +332,12 @@ async function begin() {
   if (!here) { sent = false; dom = null; return; }
   dom = here;
   if (dom.box.dataset.map !== address) { address = dom.box.dataset.map; places = state = choice = null; }
+  const loading = Promise.all([load(`${address}/places`), load(`${address}/state`)]);
   listen();
   if (sent && choice) { choice.chosen.fill(0); cursor = -1; ring = 0; if (focused) dom.box.focus({ preventScroll: true }); }
   sent = false;
   if (state) { show(state); tally(); }
-  if (!await refresh(here)) return;
+  if (!await refresh(here, loading)) return;
   await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   dom.box.dataset.ready = places.x.length;
   document.dispatchEvent(new Event("map:painted"));
