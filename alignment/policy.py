@@ -77,23 +77,20 @@ def load_policy(
     return Policy(placed.eval(), tokenizer, str(source), place)
 
 
-def check_four_bit(device: torch.device) -> None:
+def check_four_bit() -> None:
     """Refuse 4-bit weights where they cannot be.
 
     Raises: PolicyError naming what is missing.
     """
-    missing = [] if device.type == "cuda" else ["a CUDA GPU"]
     if importlib.util.find_spec("bitsandbytes") is None:
-        missing.append("the package bitsandbytes")
-    if missing:
         raise PolicyError(
-            f"4-bit weights (tuning qlora) need {' and '.join(missing)}, which is not here; "
-            "use tuning lora."
+            "4-bit weights (tuning qlora) need the package bitsandbytes, which is not here; "
+            "pip install 'mralign[qlora]', or use tuning lora."
         )
 
 
 def _four_bit_options(place: torch.device) -> dict[str, Any]:
-    check_four_bit(place)
+    check_four_bit()
     from transformers import BitsAndBytesConfig
 
     packed = BitsAndBytesConfig(

@@ -66,7 +66,7 @@ def check_training(export_folder: Path, config: TrainingConfig, processes: int =
     device = find_device(config.device)
     check_trackers(config.report_to)
     if config.tuning == "qlora":
-        check_four_bit(device)
+        check_four_bit()
     export = read_export(export_folder)
     shape, tokenizer = _open_policy(config.policy)
     limit = min(config.max_tokens, _context_tokens(shape.config))
