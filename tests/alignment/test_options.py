@@ -11,7 +11,7 @@ import torch
 
 from alignment.logprobs import Scorer, token_logprobs
 from alignment.losses import estimate_z0, mr_align_loss
-from alignment.policy import PolicyError, load_policy, prepare_tuning
+from alignment.policy import load_policy, prepare_tuning
 from alignment.processes import check_trackers
 from alignment.recipe import TrainingConfig, TrainingError, TrainingResult, config_from
 from alignment.rows import WeightedSpan
