@@ -1,6 +1,5 @@
 """Streams of a run's progress: what is sent, when it ends, and what it holds meanwhile."""
 
-import asyncio
 import json
 import threading
 import time
@@ -16,7 +15,7 @@ from store.metadata import utc_now
 from store.runs import finish_run, get_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
-from tests.webapp.conftest import SignIn
+from tests.webapp.conftest import SignIn, run_apart
 from tests.worlds import World
 from webapp.run_progress import RunProgress
 from webapp.streams import MOST_OF_ONE, MOST_STREAMS, Rhythm, Streams
@@ -47,7 +46,7 @@ def told(streams: Streams, look: Look, seen: str | None = None) -> list[dict[str
     async def listen() -> list[str]:
         return [event async for event in streams.follow(1, seen, look)]
 
-    events = asyncio.run(listen())
+    events = run_apart(listen())
     return [dict(line.split(": ", 1) for line in event.strip().splitlines()) for event in events]
 
 
@@ -92,7 +91,7 @@ def test_a_place_is_given_back_however_a_stream_ends() -> None:
         assert streams._open[1] == 1
         await stream.aclose()
 
-    asyncio.run(leave_early())
+    run_apart(leave_early())
     assert streams._open[1] == 0
 
 

@@ -1,23 +1,13 @@
 """Turns: one after the other, first come first served, readers apart from writers."""
 
 import asyncio
-from collections.abc import Coroutine
-from threading import Thread
-from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
-from tests.webapp.conftest import SignIn
+from tests.webapp.conftest import SignIn, run_apart
 from tests.worlds import World
 from webapp.turns import Turns
-
-
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run to the end in a thread of its own: a browser of other tests holds a loop in this one."""
-    thread = Thread(target=asyncio.run, args=(coroutine,))
-    thread.start()
-    thread.join()
 
 
 async def work(turns: Turns, done: list[str], name: str, *, writing: bool) -> None:
@@ -37,7 +27,7 @@ def test_turns_come_in_the_order_of_asking() -> None:
         names = ("first", "second", "third")
         await asyncio.gather(*(work(turns, done, name, writing=True) for name in names))
 
-    run(all_at_once())
+    run_apart(all_at_once())
     assert done == [
         "first begins", "first ends", "second begins", "second ends", "third begins", "third ends",
     ]  # fmt: skip
@@ -52,7 +42,7 @@ def test_a_reader_does_not_wait_for_a_writer() -> None:
         async with turns.next(writing=True):
             await work(turns, done, "reader", writing=False)
 
-    run(both())
+    run_apart(both())
     assert done == ["reader begins", "reader ends"]
 
 
@@ -69,7 +59,7 @@ def test_a_turn_ends_with_an_error() -> None:
         except RuntimeError:
             await work(turns, done, "next", writing=False)
 
-    run(fail_then_work())
+    run_apart(fail_then_work())
     assert done == ["next begins", "next ends"]
 
 
