@@ -30,10 +30,17 @@ if TYPE_CHECKING:
     from taxonomy.namer import Named
 
 
+ClusterRun = Annotated[int | None, typer.Option(help="The cluster run; the newest by default.")]
+NamerModel = Annotated[str | None, typer.Option(help="The namer's model.")]
+EncoderOfRun = Annotated[
+    str | None, typer.Option(help="The model of the run, where it is not the packaged one.")
+]
+
+
 def name(
-    run: Annotated[int | None, typer.Option(help="The cluster run; the newest by default.")] = None,
+    run: ClusterRun = None,
     offline: Offline = False,
-    model: Annotated[str | None, typer.Option(help="The namer's model.")] = None,
+    model: NamerModel = None,
     base_url: BaseUrl = None,
     config: ConfigFile = None,
     concurrency: Concurrency = None,
@@ -41,9 +48,7 @@ def name(
     max_tokens: MaxTokens = None,
     price_in: PriceIn = None,
     price_out: PriceOut = None,
-    embedding_model: Annotated[
-        str | None, typer.Option(help="The model of the run, where it is not the packaged one.")
-    ] = None,
+    embedding_model: EncoderOfRun = None,
 ) -> None:
     """Name and describe the clusters of a run, by the namer or offline by their own labels.
 

@@ -1,10 +1,8 @@
 """`mralign cluster propose`: the clusters of a discovery run as a tree of about 15 categories."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from mralign.cluster_naming import namer_role
+from mralign.cluster_naming import ClusterRun, EncoderOfRun, NamerModel, namer_role
 from mralign.database import open_database
 from mralign.ending import chosen_run
 from mralign.endpoint import (
@@ -34,18 +32,16 @@ if TYPE_CHECKING:
 
 
 def propose(
-    run: Annotated[int | None, typer.Option(help="The cluster run; the newest by default.")] = None,
+    run: ClusterRun = None,
     offline: Offline = False,
-    model: Annotated[str | None, typer.Option(help="The namer's model.")] = None,
+    model: NamerModel = None,
     base_url: BaseUrl = None,
     config: ConfigFile = None,
     max_usd: MaxUsd = None,
     max_tokens: MaxTokens = None,
     price_in: PriceIn = None,
     price_out: PriceOut = None,
-    embedding_model: Annotated[
-        str | None, typer.Option(help="The model of the run, where it is not the packaged one.")
-    ] = None,
+    embedding_model: EncoderOfRun = None,
     dry_run: DryRun = False,
 ) -> None:
     """Propose the categories of a discovery run by the namer, or offline by the graph of labels.

@@ -4,7 +4,6 @@ Nothing here raises, whatever the reply: what cannot be used is asked for again,
 still have no place, or two, go where the offline tree has them. No label is lost.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,14 @@ from taxonomy.clustering import Numbers
 from taxonomy.decisions import DecisionError, clean_line
 from taxonomy.folding import fold_text
 from taxonomy.inventory import InventoryLabel
-from taxonomy.namer import ATTEMPTS, NAME_CHARACTERS, SENTENCE_CHARACTERS, Ask, Prompt
+from taxonomy.namer import (
+    ATTEMPTS,
+    NAME_CHARACTERS,
+    SENTENCE_CHARACTERS,
+    Ask,
+    Prompt,
+    find_object,
+)
 from taxonomy.naming import ClusterName, distinctive_by_cluster
 from taxonomy.proposing import make_keys
 from taxonomy.state import CategoryText
@@ -122,7 +128,9 @@ def read_arrangement(text: str, count: int) -> Arrangement:
 
     Raises: NoTree where there is no tree at all.
     """
-    listed = _find_object(text).get("categories")
+    if (document := find_object(text, "categories")) is None:
+        raise NoTree("expected a JSON object with categories, found none")
+    listed = document["categories"]
     if not isinstance(listed, list) or not listed:
         raise NoTree("expected a list of categories, found none")
     branches = _join([_read_branch(each) for each in listed])
@@ -188,20 +196,6 @@ def _join(branches: Sequence[Branch]) -> list[Branch]:
         first = joined.get(name, replace(branch, clusters=()))
         joined[name] = replace(first, clusters=(*first.clusters, *branch.clusters))
     return list(joined.values())
-
-
-def _find_object(text: str) -> dict[str, Any]:
-    """The first JSON object in a text that lists categories."""
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
-        try:
-            found, _ = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict) and "categories" in found:
-            return found
-        start = text.find("{", start + 1)
-    raise NoTree("expected a JSON object with categories, found none")
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,8 @@ def read_reply(
 
     Raises: NoName where there is no name, it is taken, or it is no name for people to read.
     """
-    document = _find_object(text)
+    if (document := find_object(text, "name")) is None:
+        raise NoName("expected a JSON object with a name, found none")
     name = _text(document, "name", NAME_CHARACTERS)
     folded = fold_text(name)
     if not any(character.isalpha() for character in folded):
@@ -182,18 +183,18 @@ def read_reply(
     )
 
 
-def _find_object(text: str) -> dict[str, Any]:
-    """The first JSON object in a text that says a name."""
+def find_object(text: str, field: str) -> dict[str, Any] | None:
+    """The first JSON object in a text that has a field."""
     decoder, start = json.JSONDecoder(), text.find("{")
     while start >= 0:
         try:
             found, _ = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
             found = None
-        if isinstance(found, dict) and "name" in found:
+        if isinstance(found, dict) and field in found:
             return found
         start = text.find("{", start + 1)
-    raise NoName("expected a JSON object with a name, found none")
+    return None
 
 
 def _text(document: Mapping[str, Any], field: str, limit: int) -> str:

@@ -1,6 +1,6 @@
 """The map: every open label as a point and as a row; what is chosen takes the commands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, cast
 from urllib.parse import urlencode
 
@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, CategoryView, Decision, Gather, MarkNoise, Remark
+from taxonomy.curation import Assign, CategoryView, Decision, Gather, MarkNoise, PlacedLabel, Remark
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.forms import Form
 from webapp.keymap import free_letters
@@ -75,23 +75,24 @@ def _moves(visit: Visit, review: Review) -> Sequence[tuple[str, CategoryView]]:
 @router.get("/places", dependencies=[allows(Action.READ)])
 def list_places(visit: Visiting, version_id: RowId) -> Response:
     """Where every label is; the same as long as the clustering is."""
-    with reading(visit.engine) as session:
-        placed = visit.review(session, version_id).state.placed
-    scatter = _scatter(visit)
-    frame = scatter.find("places", version_id, placed)
-    frame = frame or scatter.keep("places", version_id, placed, place_frame(placed))
-    return _answer(visit, frame)
+    return _answer(visit, _of_clustering(visit, version_id, "places", place_frame))
 
 
 @router.get("/texts", dependencies=[allows(Action.READ)])
 def list_texts(visit: Visiting, version_id: RowId) -> Response:
     """What every label says."""
+    return _answer(visit, _of_clustering(visit, version_id, "texts", text_frame))
+
+
+def _of_clustering(
+    visit: Visit, version_id: int, name: str, make: Callable[[Mapping[str, PlacedLabel]], Frame]
+) -> Frame:
+    """A frame of what no decision changes, made once."""
     with reading(visit.engine) as session:
         placed = visit.review(session, version_id).state.placed
     scatter = _scatter(visit)
-    frame = scatter.find("texts", version_id, placed)
-    frame = frame or scatter.keep("texts", version_id, placed, text_frame(placed))
-    return _answer(visit, frame)
+    frame = scatter.find(name, version_id, placed)
+    return frame or scatter.keep(name, version_id, placed, make(placed))
 
 
 @router.get("/state", dependencies=[allows(Action.READ)])
