@@ -108,7 +108,11 @@ FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
         ("Enter", "keep the labels, and go to the next segment; after the last, finish the trace"),
     ),
     "Other clusterings": (("1 to 9", "take what a category has there"),),
-    "Disagreements": (("1 to 9", "choose"), ("0", "choose no category"), ("Enter", "decide")),
+    "Disagreements": (
+        ("1 to 9", "choose"),
+        ("0", "choose no category; decline what is suggested"),
+        ("Enter", "decide"),
+    ),
 }
 GO = (
     ("o", "the overview"),
