@@ -39,6 +39,9 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "/weights/{export_id}/traces/{trace_id}/segments/1",
     ),
     "/versions/{version_id}/diff": ("/versions/{version_id}/diff?before={frozen_id}",),
+    "/versions/{version_id}/disagreements": tuple(
+        f"/versions/{{version_id}}/disagreements?place={place}" for place in range(3)
+    ),
     "/versions/{version_id}/clusters/{anchor}": (
         "/versions/{version_id}/clusters/{anchor}",
         "/versions/{version_id}/clusters/{other}?divided=true",

@@ -6,11 +6,11 @@ from typing import Any
 from taxonomy.curation import Group, LabelView, Merge, RetireCategory
 from taxonomy.decisions import Gather
 from taxonomy.matters import Change, Matter
+from taxonomy.wording import tell_change
 from webapp.choices import DIGITS
 from webapp.pages.disputes import ChangeView, MatterView, Text
 from webapp.questions import Question
 from webapp.reviews import Review
-from webapp.suggested import names_then, tell_change
 
 DECLINE = "decline"  # no number of a suggestion
 MOST_IN_ADDRESS = 200  # labels; more make it longer than servers take
@@ -68,7 +68,7 @@ def _change(
     keys = one.payload["labels"] if one.kind == "split" else ()
     return ChangeView(
         f"{min(change.acts)}:{change.print}" if change.print else "",
-        tell_change(one, upshot.names or names_then(one)),
+        tell_change(one, upshot.names),
         digit,
         [people[number] for number in change.people],
         upshot.changes,

@@ -44,6 +44,7 @@ IMPURE = {
         "checkup",
         "naming_run",
         "judging",
+        "suggesting",
         "signing",
     },
     "alignment": {

@@ -1,4 +1,4 @@
-"""What a suggestion comes to as things stand: the change itself, another one that says so, or none."""
+"""What a suggestion comes to as things stand: the change, another one that says so, or none."""
 
 from typing import Any
 
