@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from taxonomy.decisions import DecisionError
-from taxonomy.payloads import Board, describe
+from taxonomy.payloads import Board, Payload, describe
 from taxonomy.state import State
 from taxonomy.suggestions import Suggestion, Topic, Upshot, resolve
 
@@ -80,18 +80,21 @@ def _change(found: Sequence[tuple[Suggestion, Upshot]], board: Board) -> Change:
     """The same change of some people; what has changed since is told of the oldest suggestion."""
     ordered = sorted(found, key=lambda pair: pair[0].act)
     upshot = ordered[0][1]
-    return Change(tuple(one for one, _ in ordered), upshot, fingerprint(upshot, board))
+    return Change(tuple(one for one, _ in ordered), upshot, _print(upshot, board))
 
 
-def fingerprint(upshot: Upshot, board: Board) -> str:
-    """The sha256 of the event that a suggestion would become now; "" where there is none."""
+def _print(upshot: Upshot, board: Board) -> str:
     if upshot.decision is None:
         return ""
     try:
-        event = describe(upshot.decision, board)
+        return fingerprint(*describe(upshot.decision, board))
     except DecisionError:  # a rule that held when it was suggested holds no more
         return ""
-    return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint(kind: str, payload: Payload) -> str:
+    """The sha256 of an event: what it names, and what it makes of that."""
+    return hashlib.sha256(json.dumps([kind, payload], sort_keys=True).encode()).hexdigest()
 
 
 def touched_categories(matter: Matter, state: State) -> set[str]:

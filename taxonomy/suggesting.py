@@ -19,7 +19,7 @@ from store.taxonomies import get_version
 from taxonomy import judging
 from taxonomy.curation import check, check_reason, decide, open_version
 from taxonomy.decisions import Structural
-from taxonomy.matters import DECLINE, Change, Matter, gather_matters
+from taxonomy.matters import DECLINE, Change, Matter, fingerprint, gather_matters
 from taxonomy.payloads import Board
 from taxonomy.standing import Standing, stand
 from taxonomy.suggestions import (
@@ -194,6 +194,35 @@ def adopt(
     for each in matter.changes:
         kept.answer_suggestions(session, version_id, each.acts, event.id, adopted=each is change)
     _record(session, version_id, "review.adopt", person, [change], event)
+    return event
+
+
+def decide_for_all(
+    session: Session,
+    version_id: int,
+    decision: Structural,
+    *,
+    person: Actor,
+    seen_revision: int | None,
+    reason: str | None,
+) -> ReviewEvent:
+    """Take a curator's own decision; where it is just what was suggested, it answers that too.
+
+    Raises:
+        NotFound, Conflict, FrozenVersion, InvalidInput: as for a decision.
+    """
+    lock_version(session, version_id)
+    standing = stand(session, get_version(session, version_id))
+    matters = gather_matters(_list_open(session, version_id, standing), board_of(standing))
+    event = decide(
+        session, version_id, decision, person=person, seen_revision=seen_revision, reason=reason
+    )
+    made = fingerprint(event.kind, event.payload)
+    alike = [change for one in matters for change in one.changes if change.print == made]
+    for change in alike:
+        kept.answer_suggestions(session, version_id, change.acts, event.id, adopted=True)
+    if alike:
+        _record(session, version_id, "review.adopt", person, alike, event)
     return event
 
 

@@ -43,6 +43,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("example", "e", "open the first example in its trace"),
         Binding("waiting", "n", "next cluster to review"),
     ),
+    "Labels in no cluster": (
+        Binding("noise-tick", "t", "tick labels"),
+        Binding("noise-place", "c", "choose where the ticked labels go"),
+    ),
     "Board": (
         Binding("lane", "y", "accept the lane with the focus, else the first"),
         Binding("lane-noise", "x", "mark the ticked clusters, or the one with the focus, as noise"),

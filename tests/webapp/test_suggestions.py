@@ -221,14 +221,21 @@ def test_what_changed_meanwhile_is_said_and_never_applied_unseen(
     assert "declined a suggestion" in done.text
 
 
-def test_a_curators_own_decision_makes_it_so(three: Enter, world: World) -> None:
-    """Nothing is left to answer, and who suggested it is told."""
+def test_a_curators_own_decision_answers_what_it_is(
+    three: Enter, world: World, world_engine: sa.Engine
+) -> None:
+    """Just what was suggested counts as adopted, as by way of what if; else it is so by now."""
     merge(three("Ada"), world)
+    merge(three("Bo"), world, "c1", "c0")
     cora = three("Cora")
     send(cora, world, "c0", "merge", {"other": "c1"})
     assert "no suggestion waits" in cora.get(desk(world)).text
-    queue = three("Ada").get(f"/versions/{world.version_id}/queue").text
-    assert "it is so by now" in queue
+    queue = f"/versions/{world.version_id}/queue"
+    assert ">adopted</span>" in three("Ada").get(queue).text
+    assert "it is so by now" in three("Bo").get(queue).text
+    with reading(world_engine) as session:
+        entries = [entry for entry in list_entries(session) if entry.action == "review.adopt"]
+    assert [entry.detail["suggested_by"] for entry in entries] == [["Ada"]]
 
 
 def test_two_answers_at_once_are_one_and_a_conflict(three: Enter, world: World) -> None:

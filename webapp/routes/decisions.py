@@ -25,7 +25,7 @@ from taxonomy.curation import (
 from taxonomy.decisions import STRUCTURAL_KINDS, Structural
 from taxonomy.judging import judge
 from taxonomy.layering import RECLUSTER
-from taxonomy.suggesting import list_own, suggest
+from taxonomy.suggesting import decide_for_all, list_own, suggest
 from taxonomy.suggesting import take_back as withdraw
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
@@ -58,10 +58,10 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
             return -judge(session, version_id, decision, person=person, seen_revision=seen)
         if blind and isinstance(decision, Structural):
             return -suggest(session, version_id, decision, person=person, seen_revision=seen)
-        event = decide(
-            session, version_id, decision, person=person, seen_revision=seen, reason=reason
-        )
-        return event.revision
+        told: Told = {"person": person, "seen_revision": seen, "reason": reason}
+        if isinstance(decision, Structural) and visit.may(Action.SETTLE):
+            return decide_for_all(session, version_id, decision, **told).revision
+        return decide(session, version_id, decision, **told).revision
 
     return once(visit, deed)
 
