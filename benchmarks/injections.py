@@ -152,7 +152,7 @@ def followed_controlled(embed: "Embed", orders: Sequence[str], alone: bool = Tru
     """How many orders the offline panel follows on some segment."""
     from annotator.panel import OfflinePanel
     from annotator.steps import CategoryView
-    from taxonomy.vocabulary import get_preset
+    from taxonomy.vocabulary.presets import get_preset
 
     categories = [
         CategoryView(each.key, each.name, each.definition) for each in get_preset("mr-align-15")

@@ -16,8 +16,8 @@ from store.errors import InvalidInput
 from store.runs import get_run, list_runs
 from store.states import RunKind, RunStatus
 from store.taxonomies import get_version
-from taxonomy.appraisal import appraise_version
-from taxonomy.worth import FEWEST_MOVES, LabelSet, Pair, Worth, count_moves
+from taxonomy.versions.appraisal import appraise_version
+from taxonomy.vocabulary.worth import FEWEST_MOVES, LabelSet, Pair, Worth, count_moves
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from taxonomy.verdicts import Choice, Opinion
+from taxonomy.review.verdicts import Choice, Opinion
 
 
 @dataclass(frozen=True)

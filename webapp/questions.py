@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from store.errors import InvalidInput, NotFound
-from taxonomy.curation import Group, LabelView
-from taxonomy.views import majority
+from taxonomy.review.curation import Group, LabelView
+from taxonomy.review.views import majority
 from webapp.reviews import Review
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from store.errors import InvalidInput
 from store.states import RunKind, RunStatus
 from store.tables import Run, Trace
 from store.taxonomies import list_categories
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.annotator.conftest import Embed
 from tests.annotator.test_distillation import SAYS
 from tests.builders import add_question, add_run, add_trace

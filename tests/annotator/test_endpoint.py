@@ -28,7 +28,7 @@ from store.tables import (
     RunItem,
     Segment,
 )
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_trace
 from tests.fakes import BROKEN, CUT_JSON, TOO_MANY, FakeEndpoint, Fault
 

@@ -17,7 +17,7 @@ from store.errors import FrozenVersion, InvalidInput, MralignError, NotFound
 from store.runs import get_run
 from store.states import ItemStatus, RunKind, RunStatus, ThinkingMode
 from store.tables import AnnotatedStep, ControlledLabel, LabelInstance, OpenLabel, Run, RunItem
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.annotator.conftest import Embed
 from tests.builders import add_question, add_trace
 

@@ -20,7 +20,7 @@ from store.errors import InvalidInput
 from store.runs import PEOPLE, find_latest_run, get_run, list_runs
 from store.states import Role, RunKind, RunStatus
 from store.tables import AnnotatedStep
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.builders import add_person, add_question, add_run, add_trace
 
 HOSTILE = '=HYPERLINK("http://x")<script>alert(1)</script>💩\x1b[31m & "\u202e\n\n'

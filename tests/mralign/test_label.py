@@ -12,7 +12,7 @@ from mralign.annotate import app as annotate_app
 from mralign.label import app as label_app
 from store.engine import get_engine, transaction
 from store.errors import InvalidInput, NotFound
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 
 PIECES = (
     "Okay, the user is asking who built the bridge.",

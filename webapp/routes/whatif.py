@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView
+from taxonomy.review.curation import CategoryView
 from webapp.choices import DIGITS, rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
 from webapp.effects import GROUP_OF, measure_effect
