@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from alignment.fits import FitSettings
-from alignment.pool import ExportSettings
-from alignment.run import export_training_set
+from alignment.export.pool import ExportSettings
+from alignment.export.run import export_training_set
+from alignment.transitions.fits import FitSettings
 from annotator.plans import Plan, create_study
 from annotator.studies import finish_trace, put_labels
 from store import studies, verdicts

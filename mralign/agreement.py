@@ -15,7 +15,7 @@ from webapp.comparing import OVER
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignment.induced import Distance
+    from alignment.transitions.induced import Distance
     from annotator.agreement import Agreement, Figure
     from store.tables import Run
     from webapp.comparing import Compared

@@ -109,7 +109,7 @@ def pair(
 
     Positive: right with thinking, wrong without. Negative: the reverse.
     """
-    from alignment.run import pair_traces
+    from alignment.export.run import pair_traces
 
     report = pair_traces(open_database(), pairs, match)
     show_table(*report.table())
@@ -129,8 +129,8 @@ def candidates(
     ] = None,
 ) -> None:
     """Show how many traces could train: asked, judged, polar, one a question, of fitting length."""
-    from alignment.pool import APPROXIMATE, open_tokenizer
-    from alignment.run import mendable, select_candidates
+    from alignment.export.pool import APPROXIMATE, open_tokenizer
+    from alignment.export.run import mendable, select_candidates
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alignment.induced import Distance
+    from alignment.transitions.induced import Distance
     from annotator.agreement import Agreement
     from annotator.confusion import Confusion
     from annotator.consensus import PairedUnits
@@ -75,7 +75,7 @@ def _distance(
     order: list[str],
     resamples: int,
 ) -> "Distance":
-    from alignment.induced import induced_distance
+    from alignment.transitions.induced import induced_distance
 
     place = {key: index for index, key in enumerate(order)}
     sides: tuple[dict[int, list[list[int]]], ...] = ({}, {})

@@ -9,7 +9,7 @@ from webapp.pages.frame import Page
 from webapp.queries.traces import TraceHead
 
 if TYPE_CHECKING:
-    from alignment.induced import Distance
+    from alignment.transitions.induced import Distance
     from annotator.agreement import Figure
 
 

@@ -102,7 +102,7 @@ def draw_change(
     key: Name = "",
 ) -> Response:
     """How a matrix would change, as an image."""
-    from alignment.report import Heatmap, heatmap_svg
+    from alignment.transitions.report import Heatmap, heatmap_svg
 
     if name not in GROUP_OF:
         raise NotFound(f"expected one of {', '.join(GROUP_OF)}, got {name!r}")
