@@ -16,8 +16,8 @@ from sqlmodel import Session, col, select
 from alignment.export.pool import ExportSettings
 from alignment.export.run import export_training_set
 from alignment.transitions.fits import FitSettings
-from annotator.plans import Plan, create_study
-from annotator.studies import finish_trace, put_labels
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import finish_trace, put_labels
 from store import studies, verdicts
 from store.annotations import StepRow, add_steps
 from store.engine import transaction

@@ -16,7 +16,7 @@ from typing import Any
 from alignment.polarity.candidates import question_key
 from alignment.policies.policy import quiet_transformers
 from alignment.transitions.examples import THINKING_OPENS, completion_text, prompt_messages
-from annotator.segmentation import segment
+from annotator.traces.segmentation import segment
 
 PACKED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 

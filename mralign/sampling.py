@@ -169,7 +169,7 @@ def _run(
     dataset: str,
 ) -> None:
     from alignment.sampling.run import sample_traces
-    from annotator.segmentation import segment
+    from annotator.traces.segmentation import segment
     from gateway.door import open_role
 
     with watched("sample", cap) as advance, open_role(engine, role, cap) as door:

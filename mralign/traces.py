@@ -14,7 +14,7 @@ from mralign.terminal import progress, say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from annotator.intake import ImportReport
+    from annotator.traces.intake import ImportReport
 
 app = typer.Typer(
     help="Import traces and set their polarity.", no_args_is_help=True, add_completion=False
@@ -59,7 +59,7 @@ def import_(
     and folders of the datasets library by what is in them. A bad line is reported with its
     number and left out, and the exit code is then 3; a trace that is there already adds nothing.
     """
-    from annotator.intake import ImportOptions, import_file
+    from annotator.traces.intake import ImportOptions, import_file
 
     options = ImportOptions(
         _mapping(field or []), thinking_mode, model, format_, _mapping(set_ or [])

@@ -84,7 +84,7 @@ def _annotations(
     """Both annotators' label sets on common units, and the moves out of each category."""
     if run is None:
         return [], {}
-    from annotator.consensus import pair_units
+    from annotator.labeling.consensus import pair_units
 
     with reading(engine) as session:
         sides = (list_steps(session, run.id, source) for source in (source_a, source_b))

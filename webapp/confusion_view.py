@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from annotator.confusion import Confusion
+    from annotator.agreement.confusion import Confusion
 
 CELL, LEFT, TOP = 34, 170, 170
 DEEP = (8, 48, 107)

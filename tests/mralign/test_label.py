@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from annotator.intake import ImportOptions, import_file
+from annotator.traces.intake import ImportOptions, import_file
 from mralign.agreement import app as agreement_app
 from mralign.annotate import app as annotate_app
 from mralign.label import app as label_app

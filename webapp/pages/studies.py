@@ -10,7 +10,7 @@ from webapp.queries.traces import TraceHead
 
 if TYPE_CHECKING:
     from alignment.transitions.induced import Distance
-    from annotator.agreement import Figure
+    from annotator.agreement.coefficients import Figure
 
 
 @dataclass(frozen=True)
