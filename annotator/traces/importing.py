@@ -113,7 +113,8 @@ def _read(
         else:
             check_storable(item)
         shape = reading.format if reading.format in SHAPES else shape_of(item)
-        item = {**item, **{name: item.get(own) for name, own in reading.mapping.items()}}
+        if reading.mapping:
+            item = {**item, **{name: item.get(own) for name, own in reading.mapping.items()}}
         found = as_traces(item, shape, defaults)
         yield from [as_record(each, reading.mode) for each in found]
     except BadRecord as error:

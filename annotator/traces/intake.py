@@ -1,6 +1,7 @@
 """Import a file into the store, batch by batch, under a run row."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,9 +19,11 @@ from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.traces import Added, add_traces
 
-BATCH = 500
+BATCH = 2000
 BATCH_CHARACTERS = 8_000_000
 KEPT_BAD_LINES = 100
+
+Item = tuple[int, TraceRecord | BadLine]
 
 
 @dataclass(frozen=True)
@@ -89,35 +92,43 @@ def _take(
     report: ImportReport,
     on_progress: Callable[[int], None],
 ) -> None:
-    records = _records(path, options, report)
-    while batch := list(_bounded(records)):
+    for batch in _ahead(read_traces(path, options.reading)):
+        records = list(_wanted(batch, options, report))
         with transaction(engine) as session:
-            numbers = {record.external_id: number for number, record in batch}
-            added = add_traces(session, [record for _, record in batch], segment)
-        _sum(report, added, numbers)
+            added = add_traces(session, [record for _, record in records], segment)
+        _sum(report, added, {record.external_id: number for number, record in records})
         on_progress(report.added.traces + report.added.already)
 
 
-def _records(
-    path: Path, options: ImportOptions, report: ImportReport
+def _ahead(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """The items in batches; while one is being written, the next is read."""
+    with ThreadPoolExecutor(1, "reading") as reader:
+        coming = reader.submit(lambda: list(_bounded(items)))
+        while batch := coming.result():
+            coming = reader.submit(lambda: list(_bounded(items)))
+            yield batch
+
+
+def _bounded(items: Iterator[Item]) -> Iterator[Item]:
+    """A batch that ends at a count, or early where its traces are long."""
+    characters = 0
+    for number, record in islice(items, BATCH):
+        yield number, record
+        characters += len(record.thinking) if isinstance(record, TraceRecord) else 0
+        if characters > BATCH_CHARACTERS:
+            return
+
+
+def _wanted(
+    batch: Sequence[Item], options: ImportOptions, report: ImportReport
 ) -> Iterator[tuple[int, TraceRecord]]:
-    for number, record in read_traces(path, options.reading):
+    for number, record in batch:
         if isinstance(record, BadLine):
             report.add_bad(record)
         elif options.model not in (None, record.model):
             report.other_model += 1
         else:
             yield number, record
-
-
-def _bounded(records: Iterator[tuple[int, TraceRecord]]) -> Iterator[tuple[int, TraceRecord]]:
-    """A batch that ends at a count, or early where its traces are long."""
-    characters = 0
-    for number, record in islice(records, BATCH):
-        yield number, record
-        characters += len(record.thinking)
-        if characters > BATCH_CHARACTERS:
-            return
 
 
 def _sum(report: ImportReport, added: Added, numbers: Mapping[str, int]) -> None:

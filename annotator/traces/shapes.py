@@ -25,9 +25,8 @@ def shape_of(record: Record) -> str:
     if "doc" in record and ("resps" in record or "filtered_resps" in record):
         return LM_EVAL
     asked = _inside(record, "request")
-    if any(isinstance(asked.get(name), list) for name in TURNS):
-        return CHAT
-    return TRACES
+    is_chat = any(name in asked and isinstance(asked[name], list) for name in TURNS)
+    return CHAT if is_chat else TRACES
 
 
 def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[dict[str, Any]]:
