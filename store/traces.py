@@ -23,7 +23,7 @@ Segmenter = Callable[[str], Sequence[tuple[int, int]]]
 
 
 class Record(Protocol):
-    """What a trace is made from; annotator.records.TraceRecord is one."""
+    """What a trace is made from; annotator.traces.records.TraceRecord is one."""
 
     @property
     def external_id(self) -> str: ...

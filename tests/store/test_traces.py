@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.records import TraceRecord
+from annotator.traces.records import TraceRecord
 from store.traces import record_hash
 
 
