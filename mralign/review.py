@@ -11,15 +11,15 @@ from store.engine import reading, transaction
 from store.errors import NotFound
 from store.people import list_people
 from store.taxonomies import get_version
-from taxonomy.curation import ReviewState, get_review_state
-from taxonomy.portions import Portion
-from taxonomy.priority import line_up
-from taxonomy.queue import Outlook
-from taxonomy.reclustering import Comparison, compare_whole, take_portion
-from taxonomy.reclustering import recluster as change_clustering
-from taxonomy.shifts import Shift
-from taxonomy.suggesting import list_matters
-from taxonomy.wording import tell_change
+from taxonomy.guidance.queue import Outlook
+from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.review.portions import Portion
+from taxonomy.review.priority import line_up
+from taxonomy.review.reclustering import Comparison, compare_whole, take_portion
+from taxonomy.review.reclustering import recluster as change_clustering
+from taxonomy.review.shifts import Shift
+from taxonomy.review.suggesting import list_matters
+from taxonomy.review.wording import tell_change
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 

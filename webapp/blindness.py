@@ -10,9 +10,9 @@ from store.people import SignedIn
 from store.suggestions import list_answers
 from store.tables import ReviewEvent
 from store.verdicts import Standing, list_full, list_standing
-from taxonomy.curation import Group, LabelView
-from taxonomy.decisions import STRUCTURAL_KINDS
-from taxonomy.views import majority
+from taxonomy.events.decisions import STRUCTURAL_KINDS
+from taxonomy.review.curation import Group, LabelView
+from taxonomy.review.views import majority
 from webapp.permissions import Action, may
 from webapp.reviews import Review
 

@@ -14,9 +14,9 @@ from store import verdicts
 from store.people import SignedIn
 from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
-from taxonomy.decisions import REMARKS
-from taxonomy.matters import DECLINE
-from taxonomy.suggesting import find_own
+from taxonomy.events.decisions import REMARKS
+from taxonomy.review.matters import DECLINE
+from taxonomy.review.suggesting import find_own
 from webapp.suggested import as_line
 
 EVENTS_SHOWN = 100

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taxonomy.curation import Group, LabelView, Merge, RetireCategory
-from taxonomy.decisions import Gather
-from taxonomy.matters import Change, Matter
-from taxonomy.wording import tell_change
+from taxonomy.events.decisions import Gather
+from taxonomy.review.curation import Group, LabelView, Merge, RetireCategory
+from taxonomy.review.matters import Change, Matter
+from taxonomy.review.wording import tell_change
 from webapp.choices import DIGITS
 from webapp.pages.disputes import ChangeView, MatterView, Text
 from webapp.questions import Question

@@ -13,13 +13,13 @@ from store.reviews import list_events
 from store.states import Role
 from store.tables import Run
 from store.taxonomies import get_version
-from taxonomy.curation import Merge, get_review_state
-from taxonomy.queue import Outlook
-from taxonomy.reclustering import compare_whole
-from taxonomy.run import read_inventory
-from taxonomy.suggesting import suggest
+from taxonomy.discovery.run import read_inventory
+from taxonomy.guidance.queue import Outlook
+from taxonomy.review.curation import Merge, get_review_state
+from taxonomy.review.reclustering import compare_whole
+from taxonomy.review.suggesting import suggest
 from tests import builders
-from tests.taxonomy.test_discovery import embed
+from tests.taxonomy.discovery.test_named_clusters import embed
 
 LABELS = [f"{verb} thing{letter}" for verb in ("recall", "verify") for letter in "abcdef"]
 runner = CliRunner()

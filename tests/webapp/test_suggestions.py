@@ -14,9 +14,9 @@ from store.engine import reading, transaction
 from store.reviews import list_events
 from store.states import Role
 from store.suggestions import list_suggestions
-from taxonomy.curation import ReviewState, get_review_state
-from taxonomy.judging import list_disputes
-from taxonomy.suggesting import list_matters
+from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.review.judging import list_disputes
+from taxonomy.review.suggesting import list_matters
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.webapp.test_verdicts import put, strip

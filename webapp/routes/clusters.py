@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from store.engine import reading
 from store.verdicts import get_rules
-from taxonomy.curation import Group
-from taxonomy.layering import read_anchor
-from taxonomy.suggesting import list_own
+from taxonomy.review.curation import Group
+from taxonomy.review.layering import read_anchor
+from taxonomy.review.suggesting import list_own
 from webapp.blindness import is_blind
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows

@@ -11,7 +11,8 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound, NotPermitted
 from store.reviews import get_event
 from store.verdicts import get_rules, list_acts
-from taxonomy.curation import (
+from taxonomy.events.decisions import STRUCTURAL_KINDS, Structural
+from taxonomy.review.curation import (
     Assign,
     Decision,
     MarkNoise,
@@ -22,11 +23,10 @@ from taxonomy.curation import (
     decide,
     undo,
 )
-from taxonomy.decisions import STRUCTURAL_KINDS, Structural
-from taxonomy.judging import judge
-from taxonomy.layering import RECLUSTER
-from taxonomy.suggesting import decide_for_all, list_own, suggest
-from taxonomy.suggesting import take_back as withdraw
+from taxonomy.review.judging import judge
+from taxonomy.review.layering import RECLUSTER
+from taxonomy.review.suggesting import decide_for_all, list_own, suggest
+from taxonomy.review.suggesting import take_back as withdraw
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
@@ -58,10 +58,15 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
             return -judge(session, version_id, decision, person=person, seen_revision=seen)
         if blind and isinstance(decision, Structural):
             return -suggest(session, version_id, decision, person=person, seen_revision=seen)
-        told: Told = {"person": person, "seen_revision": seen, "reason": reason}
         if isinstance(decision, Structural) and visit.may(Action.SETTLE):
-            return decide_for_all(session, version_id, decision, **told).revision
-        return decide(session, version_id, decision, **told).revision
+            event = decide_for_all(
+                session, version_id, decision, person=person, seen_revision=seen, reason=reason
+            )
+        else:
+            event = decide(
+                session, version_id, decision, person=person, seen_revision=seen, reason=reason
+            )
+        return event.revision
 
     return once(visit, deed)
 
