@@ -39,7 +39,7 @@ from store.tables import (
 from store.taxonomies import list_categories
 from taxonomy.review.curation import Assign, Merge, Remark, Rename, decide, get_review_state
 from taxonomy.review.judging import judge
-from taxonomy.review.suggesting import decline, suggest
+from taxonomy.suggestions.suggesting import decline, suggest
 from taxonomy.versions import lifecycle
 
 TRACES = 12

@@ -18,8 +18,8 @@ from taxonomy.review.priority import line_up
 from taxonomy.review.reclustering import Comparison, compare_whole, take_portion
 from taxonomy.review.reclustering import recluster as change_clustering
 from taxonomy.review.shifts import Shift
-from taxonomy.review.suggesting import list_matters
-from taxonomy.review.wording import tell_change
+from taxonomy.suggestions.suggesting import list_matters
+from taxonomy.suggestions.wording import tell_change
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 

@@ -15,8 +15,8 @@ from store.people import SignedIn
 from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
 from taxonomy.events.decisions import REMARKS
-from taxonomy.review.matters import DECLINE
-from taxonomy.review.suggesting import find_own
+from taxonomy.suggestions.matters import DECLINE
+from taxonomy.suggestions.suggesting import find_own
 from webapp.suggested import as_line
 
 EVENTS_SHOWN = 100

@@ -5,8 +5,8 @@ from typing import Any
 
 from taxonomy.events.decisions import Gather
 from taxonomy.review.curation import Group, LabelView, Merge, RetireCategory
-from taxonomy.review.matters import Change, Matter
-from taxonomy.review.wording import tell_change
+from taxonomy.suggestions.matters import Change, Matter
+from taxonomy.suggestions.wording import tell_change
 from webapp.choices import DIGITS
 from webapp.pages.disputes import ChangeView, MatterView, Text
 from webapp.questions import Question

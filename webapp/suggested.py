@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from taxonomy.review.suggesting import Kept
-from taxonomy.review.wording import names_then, tell_change
+from taxonomy.suggestions.suggesting import Kept
+from taxonomy.suggestions.wording import names_then, tell_change
 
 SAID = {
     "open": "waits for a curator; other reviewers do not see it",

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from store.review_tables import Suggestion, Verdict
 from store.tables import EvaluationRun, Export, TrainingRun
 from taxonomy.review.judging import list_disputes
-from taxonomy.review.suggesting import list_matters
+from taxonomy.suggestions.suggesting import list_matters
 from webapp.queries import counts, outcomes
 from webapp.queries.counts import Annotated, Inputs, Labelled, RunHead
 from webapp.queries.outcomes import Evaluated, Exported, Trained

@@ -13,9 +13,9 @@ from store.states import VersionStatus
 from store.tables import ReviewEvent
 from store.taxonomies import get_version
 from taxonomy.review.judging import list_disputes
-from taxonomy.review.matters import touched_categories
 from taxonomy.review.standing import stand
-from taxonomy.review.suggesting import list_matters
+from taxonomy.suggestions.matters import touched_categories
+from taxonomy.suggestions.suggesting import list_matters
 from taxonomy.versions.lifecycle import approve
 from taxonomy.versions.rows import APPROVAL, Row, find_approvals, fingerprint_rows, lay_rows
 

@@ -38,7 +38,7 @@ IMPURE = {
         "review/reclustering",
         "review/review_state",
         "review/standing",
-        "review/suggesting",
+        "suggestions/suggesting",
         "versions/appraisal",
         "versions/carryover",
         "versions/change_notes",

@@ -17,7 +17,7 @@ from taxonomy.discovery.run import read_inventory
 from taxonomy.guidance.queue import Outlook
 from taxonomy.review.curation import Merge, get_review_state
 from taxonomy.review.reclustering import compare_whole
-from taxonomy.review.suggesting import suggest
+from taxonomy.suggestions.suggesting import suggest
 from tests import builders
 from tests.taxonomy.discovery.test_named_clusters import embed
 

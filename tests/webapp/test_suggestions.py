@@ -16,7 +16,7 @@ from store.states import Role
 from store.suggestions import list_suggestions
 from taxonomy.review.curation import ReviewState, get_review_state
 from taxonomy.review.judging import list_disputes
-from taxonomy.review.suggesting import list_matters
+from taxonomy.suggestions.suggesting import list_matters
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.webapp.test_verdicts import put, strip

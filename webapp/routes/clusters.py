@@ -12,7 +12,7 @@ from store.engine import reading
 from store.verdicts import get_rules
 from taxonomy.review.curation import Group
 from taxonomy.review.layering import read_anchor
-from taxonomy.review.suggesting import list_own
+from taxonomy.suggestions.suggesting import list_own
 from webapp.blindness import is_blind
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows

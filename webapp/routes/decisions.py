@@ -25,8 +25,8 @@ from taxonomy.review.curation import (
 )
 from taxonomy.review.judging import judge
 from taxonomy.review.layering import RECLUSTER
-from taxonomy.review.suggesting import decide_for_all, list_own, suggest
-from taxonomy.review.suggesting import take_back as withdraw
+from taxonomy.suggestions.suggesting import decide_for_all, list_own, suggest
+from taxonomy.suggestions.suggesting import take_back as withdraw
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action

@@ -18,8 +18,8 @@ from store.verdicts import Rules, get_rules, set_rules
 from taxonomy.review.curation import LabelView
 from taxonomy.review.judging import as_decision, list_disputes, read_opinions, resolve, settle
 from taxonomy.review.standing import stand
-from taxonomy.review.suggesting import list_matters
 from taxonomy.review.verdicts import Choice, Dispute, Side
+from taxonomy.suggestions.suggesting import list_matters
 from webapp.accord import measure_accord
 from webapp.choices import DIGITS
 from webapp.dependencies import RowId, Visiting, allows

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.audit import Actor
 from store.errors import InvalidInput
-from taxonomy.review.suggesting import adopt, decline
+from taxonomy.suggestions.suggesting import adopt, decline
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.matter_view import DECLINE
 from webapp.permissions import Action

@@ -20,9 +20,9 @@ from taxonomy.events.decisions import Structural
 from taxonomy.events.payloads import Board
 from taxonomy.review import judging
 from taxonomy.review.curation import check, check_reason, decide, open_version
-from taxonomy.review.matters import DECLINE, Change, Matter, fingerprint, gather_matters
 from taxonomy.review.standing import Standing, stand
-from taxonomy.review.suggestions import (
+from taxonomy.suggestions.matters import DECLINE, Change, Matter, fingerprint, gather_matters
+from taxonomy.suggestions.upshots import (
     Suggestion,
     Upshot,
     describe_subject,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from taxonomy.review.suggestions import Suggestion
+from taxonomy.suggestions.upshots import Suggestion
 
 Payload = Mapping[str, Any]
 Names = Sequence[str]

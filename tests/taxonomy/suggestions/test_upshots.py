@@ -18,8 +18,8 @@ from taxonomy.events.decisions import (
 from taxonomy.events.payloads import Board, describe
 from taxonomy.events.replay import replay
 from taxonomy.events.state import Event
-from taxonomy.review.matters import gather_matters, touched_categories
-from taxonomy.review.suggestions import (
+from taxonomy.suggestions.matters import gather_matters, touched_categories
+from taxonomy.suggestions.upshots import (
     Suggestion,
     describe_subject,
     keep_changes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from taxonomy.events.decisions import DecisionError
 from taxonomy.events.payloads import Board, Payload, describe
 from taxonomy.events.state import State
-from taxonomy.review.suggestions import Suggestion, Topic, Upshot, resolve
+from taxonomy.suggestions.upshots import Suggestion, Topic, Upshot, resolve
 
 DECLINE = "decline"
 
