@@ -62,6 +62,7 @@ OTHERWISE = (
     "/versions/{version_id}/queue",
     "/versions/{version_id}/board",
     "/versions/{version_id}/clusters/{anchor}",
+    "/versions/{version_id}/history",
     "/versions/{version_id}",
     "/counts/nothing",
 )
