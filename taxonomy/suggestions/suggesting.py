@@ -191,8 +191,7 @@ def adopt(
     event = decide(
         session, version_id, decision, person=person, seen_revision=seen_revision, reason=why
     )
-    for each in matter.changes:
-        kept.answer_suggestions(session, version_id, each.acts, event.id, adopted=each is change)
+    _answer(session, version_id, matter, change, event)
     _record(session, version_id, "review.adopt", person, [change], event)
     return event
 
@@ -218,12 +217,20 @@ def decide_for_all(
         session, version_id, decision, person=person, seen_revision=seen_revision, reason=reason
     )
     made = fingerprint(event.kind, event.payload)
-    alike = [change for one in matters for change in one.changes if change.print == made]
-    for change in alike:
-        kept.answer_suggestions(session, version_id, change.acts, event.id, adopted=True)
-    if alike:
-        _record(session, version_id, "review.adopt", person, alike, event)
+    for matter in matters:
+        for change in matter.changes:
+            if change.print == made:
+                _answer(session, version_id, matter, change, event)
+                _record(session, version_id, "review.adopt", person, [change], event)
     return event
+
+
+def _answer(
+    session: Session, version_id: int, matter: Matter, adopted: Change, event: ReviewEvent
+) -> None:
+    """Answer a whole matter: of changes that exclude each other one is made."""
+    for each in matter.changes:
+        kept.answer_suggestions(session, version_id, each.acts, event.id, adopted=each is adopted)
 
 
 def decline(
