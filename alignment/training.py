@@ -14,6 +14,7 @@ import torch
 
 from alignment.batches import collate
 from alignment.checkpoints import drop_progress, write_checkpoint
+from alignment.determinism import repeatable
 from alignment.logprobs import Scorer, output_layer_is_bare
 from alignment.outcomes import Fold
 from alignment.policy import Policy, find_dtype, load_policy, policy_hash, prepare_tuning
@@ -68,6 +69,17 @@ def train_from_export(
     Raises: ExportFolderError, PolicyError, TokenError, BatchError or TrainingError, each saying
     what to do; no checkpoint is written then.
     """
+    with repeatable(config.deterministic):
+        return _train(export_folder, output_folder, config, observer, resume)
+
+
+def _train(
+    export_folder: Path,
+    output_folder: Path,
+    config: TrainingConfig,
+    observer: Observer | None,
+    resume: bool,
+) -> TrainingResult:
     started_s = time.monotonic()
     export = read_export(export_folder)
     processes = open_processes(config.device, config.report_to, output_folder, asdict(config))
@@ -100,6 +112,7 @@ def train_from_export(
         tokens=tokens,
         tokens_per_s=tokens / max(steps[-1].elapsed_s, 1e-9),
         processes=processes.count,
+        peak_memory_bytes=processes.peak_memory_bytes(),
     )
     state = {"config": asdict(config), "moving_mean": trainer.moving_mean, **asdict(result)}
     _finish(trainer, result.checkpoint, state)
@@ -130,15 +143,21 @@ def _trainer(policy: Policy, ready: Prepared, processes: Processes) -> Trainer:
     model = prepare_tuning(
         policy.model, config.tuning, config.lora_r, config.lora_alpha, config.gradient_checkpointing
     )
-    wanted = find_dtype(config.dtype, policy.device)
-    lower = wanted if config.tuning == "full" and wanted != torch.float32 else None
+    tuned = replace(policy, model=model)
     budget = config.forward_tokens or FORWARD_TOKENS.get(policy.device.type, 4096)
-    scorer = Scorer(model, bare, lower)
+    scorer = scorer_of(tuned, config, bare)
     trial = collate(ready.examples[:1], policy.pad_id).to(policy.device)
     reuses = not config.gradient_checkpointing and scorer.can_reuse(
         trial.input_ids, trial.completion_mask, len(ready.examples[0].prompt_ids) - 1
     )
-    return Trainer(replace(policy, model=model), scorer, config, processes, budget, reuses)
+    return Trainer(tuned, scorer, config, processes, budget, reuses)
+
+
+def scorer_of(policy: Policy, config: TrainingConfig, chunked: bool = True) -> Scorer:
+    """The way to score with a policy whose tuning is set up."""
+    wanted = find_dtype(config.dtype, policy.device)
+    lower = wanted if config.tuning == "full" and wanted != torch.float32 else None
+    return Scorer(policy.model, chunked, lower)
 
 
 def _reference_key(policy: Policy, weights_hash: str) -> str:

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from alignment.batches import group_steps, plan_batches
-from alignment.logprobs import Scorer
 from alignment.policy import Policy, load_policy, policy_hash, prepare_tuning
 from alignment.processes import open_processes
 from alignment.recipe import TrainingConfig
@@ -23,10 +22,11 @@ from alignment.reference import ReferenceCache, write_cache
 from alignment.rows import read_export
 from alignment.tokens import TokenizedExample, open_encoder, tokenize_rows
 from alignment.trainer import Trainer
-from alignment.training import FORWARD_TOKENS
-from benchmarks.parity import trl_trainer
+from alignment.training import FORWARD_TOKENS, scorer_of
+from benchmarks.parity import Place, trl_trainer, wrapped_model
 
 RATE = 5e-6
+PROCESSOR = Place(forward_tokens=FORWARD_TOKENS["cpu"])
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -65,20 +65,25 @@ def tokenized(export: Path, policy: Path, max_tokens: int, count: int) -> list[T
 
 
 def our_trainer(
-    policy: Path, examples: Sequence[TokenizedExample], batch: int, epochs: int
+    policy: Path,
+    examples: Sequence[TokenizedExample],
+    batch: int,
+    epochs: int,
+    place: Place = PROCESSOR,
 ) -> tuple[Trainer, list[Any]]:
     """A trainer as training sets it up, and the steps that it is to take."""
     config = TrainingConfig(
-        policy=str(policy), device="cpu", batch_size=batch, accumulation=1, epochs=epochs,
-        learning_rate=RATE, warmup_share=0.0,
+        policy=str(policy), device=place.device, dtype=place.dtype, batch_size=batch,
+        accumulation=1, epochs=epochs, learning_rate=RATE, warmup_share=0.0,
     )  # fmt: skip
     torch.manual_seed(0)
-    loaded = load_policy(policy, device="cpu")
+    loaded = load_policy(policy, device=place.device, dtype=place.dtype)
     model = prepare_tuning(loaded.model, config.tuning, config.lora_r)
     tuned = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
-    processes = open_processes("cpu", (), policy, {})
-    scorer, budget = Scorer(model, chunked=True), FORWARD_TOKENS["cpu"]
-    trainer = Trainer(tuned, scorer, config, processes, budget, reuses_past=True)
+    processes = open_processes(place.device, (), policy, {})
+    trainer = Trainer(
+        tuned, scorer_of(tuned, config), config, processes, place.forward_tokens, reuses_past=True
+    )
     keys = [example.question_key for example in examples]
     return trainer, group_steps(plan_batches(keys, batch, epochs, 0), 1)
 
@@ -90,9 +95,10 @@ def our_arm(
     epochs: int,
     cache: Path,
     clock: Clock = time.perf_counter,
+    place: Place = PROCESSOR,
 ) -> Arm:
     """Our side: the reference is scored and written before the first step."""
-    trainer, steps = our_trainer(policy, examples, batch, epochs)
+    trainer, steps = our_trainer(policy, examples, batch, epochs, place)
     began = clock()
     policy_hash(trainer.policy)
     data = trainer.data(examples)
@@ -110,6 +116,7 @@ def trl_arm(
     batch: int,
     precompute: bool,
     clock: Clock = time.perf_counter,
+    place: Place = PROCESSOR,
 ) -> Arm:
     """TRL's side, its reference precomputed or not; the rows go round in their order."""
     before_s = 0.0
@@ -127,16 +134,15 @@ def trl_arm(
     trainer = stack.enter_context(
         trl_trainer(
             policy, examples, per_device_train_batch_size=batch, learning_rate=RATE,
-            precompute_ref_log_probs=precompute, around_precompute=timed,
+            precompute_ref_log_probs=precompute, around_precompute=timed, place=place,
         )
     )  # fmt: skip
     trainer.create_optimizer()
-    trainer.model.train()
-    batches = _round(trainer)
-    parameters = [p for p in trainer.model.parameters() if p.requires_grad]
+    model, batches = wrapped_model(trainer), _round(trainer)
+    parameters = [p for p in model.parameters() if p.requires_grad]
 
     def step() -> None:
-        torch.autograd.backward(trainer.compute_loss(trainer.model, next(batches)))
+        torch.autograd.backward(trainer.compute_loss(model, next(batches)))
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         trainer.optimizer.step()
         trainer.optimizer.zero_grad()

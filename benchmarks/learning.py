@@ -7,28 +7,31 @@ from typing import Any
 from alignment.evaluation import judge, response_of, score
 from alignment.examples import prompt_messages
 from alignment.generation import Decoding, generate
-from alignment.logprobs import Scorer
 from alignment.policy import load_policy
 from alignment.preparation import Prepared
 from alignment.processes import open_processes
 from alignment.recipe import TrainingResult
 from alignment.reference import read_cache
 from alignment.trainer import Trainer
-from alignment.training import FORWARD_TOKENS
+from alignment.training import FORWARD_TOKENS, scorer_of
 
 ASKED = (("Who wrote Hamlet?", "Shakespeare"), ("What is the capital of Peru?", "Lima"))
 
 
-def loss_after(ready: Prepared, result: TrainingResult, cache: Path) -> tuple[float, float]:
+def loss_after(
+    ready: Prepared, result: TrainingResult, cache: Path, device: str = "cpu"
+) -> tuple[float, float]:
     """The loss over all rows with the run's own batches and pairs, at the start and now."""
     config = ready.config
     plan = [micro for step in ready.steps for micro in step]
-    policy = load_policy(config.policy, device="cpu", adapter=result.checkpoint)
+    policy = load_policy(
+        config.policy, device=device, dtype=config.dtype, adapter=result.checkpoint
+    )
     for parameter in policy.model.parameters():
         parameter.requires_grad_(parameter.dim() == 2)  # an optimizer wants something to hold
-    processes = open_processes("cpu", (), cache, {})
-    scorer = Scorer(policy.model, chunked=True)
-    trainer = Trainer(policy, scorer, config, processes, FORWARD_TOKENS["cpu"])
+    processes = open_processes(device, (), cache, {})
+    scorer = scorer_of(policy, config)
+    trainer = Trainer(policy, scorer, config, processes, FORWARD_TOKENS[device])
     known = [read_cache(cache, path.stem) for path in cache.glob("*.npz")]
     fold = trainer.fold(trainer.data(ready.examples), [plan], known[0])
     lambdas = [config.lambda_c if e.desirable else config.lambda_r or 1.0 for e in ready.examples]

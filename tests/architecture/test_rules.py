@@ -72,7 +72,7 @@ TORCH = {
     "alignment/batches", "alignment/generation", "alignment/logprobs",
     "alignment/losses", "alignment/policy", "alignment/reference", "alignment/tiny",
     "alignment/trainer", "alignment/training", "alignment/processes", "alignment/checkpoints",
-    "alignment/outcomes", "alignment/preflight",
+    "alignment/outcomes", "alignment/preflight", "alignment/determinism",
 }  # fmt: skip
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
