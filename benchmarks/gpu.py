@@ -42,14 +42,14 @@ JOBS: dict[str, dict[str, Job]] = {
                "bfloat16": ("gpu_beside.parity", {"dtype": "bfloat16"})},
     "ceilings": {"": ("gpu_forwards.ceilings", {})},
     "contest": {"real": ("gpu_beside.contest", REAL), "long": ("gpu_beside.contest", LONG)},
-    "forwards": {"": ("gpu_forwards.forwards", {"rows": 32, "max_tokens": 1024,
+    "forwards": {"": ("gpu_forwards.forwards", {"rows": 24, "max_tokens": 1024,
                                                 "longest": 4096})},
     "billion": {"": ("gpu_runs.runs", {"max_tokens": 1024, "batch": 8, "steps": 8})},
     "smollm": {"": ("gpu_runs.runs", {"policy": "smollm", "batch": 8, "steps": 8,
                                       "max_tokens": 1024})},
     "learning": {"": ("gpu_runs.learned", {"policy": "smollm"})},
-    "resume": {"": ("gpu_runs.resume", {})},
-    "launched": {"": ("gpu_runs.launched", {"dtype": "float32"})},
+    "resume": {"": ("gpu_runs.resume", {"policy": "small"})},
+    "launched": {"": ("gpu_runs.launched", {"policy": "small", "dtype": "float32"})},
     "encoder": {"": ("gpu_encoder.encoder", {})},
 }  # fmt: skip
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "trl", "bitsandbytes", "deepspeed",
@@ -66,6 +66,7 @@ def furnish(options: argparse.Namespace) -> None:
         write_real_export(work / "export", options.data, 174)
     tokenizer = options.tokenizer or smollm(options.policy or work / "smollm")
     random_llama(work / "billion", tokenizer, SMALL if options.try_out else None)
+    random_llama(work / "small", tokenizer, SMALL if options.try_out else LITTLE)
     if options.policy and not (work / "smollm").exists():
         (work / "smollm").symlink_to(options.policy.resolve())
 
@@ -89,7 +90,7 @@ def one_job(options: argparse.Namespace) -> None:
 
 def measured(options: argparse.Namespace, job: str) -> Found:
     """What a job found in a process of its own, or how it ended."""
-    out = options.work / "found.json"
+    out = options.work / f"found-{job.replace(' ', '-')}.json"
     out.unlink(missing_ok=True)
     line = [sys.executable, "-m", "benchmarks.gpu", *sys.argv[1:], "--job", job,
             "--work", str(options.work), "--out", str(out)]  # fmt: skip
@@ -120,6 +121,16 @@ def about() -> dict[str, Any]:
             "memory_gb": torch.cuda.mem_get_info()[1] / 1e9, "versions": versions}  # fmt: skip
 
 
+LITTLE = {
+    "vocab_size": 49_152,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
 SMALL = {"vocab_size": 49_152, "hidden_size": 64, "intermediate_size": 128,
          "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
          "max_position_embeddings": 8192, "tie_word_embeddings": True}  # fmt: skip

@@ -18,7 +18,7 @@ from benchmarks.parity import Place
 
 Found = tuple[dict[str, float], dict[str, Any]]
 BUDGETS = (2048, 4096, 8192, 16384, 32768)
-TIMES = 3
+TIMES = 2
 
 
 def ceilings(options: argparse.Namespace, folder: Path) -> Found:
@@ -37,7 +37,7 @@ def ceilings(options: argparse.Namespace, folder: Path) -> Found:
 def forwards(options: argparse.Namespace, folder: Path) -> Found:
     """A step of real rows and one of long rows, with every choice in turn."""
     real = tokenized(options.export, options.policy, options.max_tokens, options.rows)
-    long = long_rows(options.rows // 2, options.longest // 2, options.longest)
+    long = long_rows(options.rows // 3, options.longest // 2, options.longest)
     told: dict[str, Any] = {}
     figures: dict[str, float] = {}
     for name, rows in (("real", real), ("long", long)):

@@ -28,7 +28,6 @@ FSDP = {
     "fsdp_use_orig_params": True, "fsdp_state_dict_type": "FULL_STATE_DICT",
 }  # fmt: skip
 LAUNCHES: dict[str, dict[str, Any]] = {
-    "DDP": {"distributed_type": "MULTI_GPU"},
     "FSDP": {"distributed_type": "FSDP", "fsdp_config": {"fsdp_version": 1, **FSDP}},
     "FSDP 2": {"distributed_type": "FSDP", "fsdp_config": {
         "fsdp_version": 2, "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
@@ -36,6 +35,9 @@ LAUNCHES: dict[str, dict[str, Any]] = {
     "DeepSpeed ZeRO 2": {"distributed_type": "DEEPSPEED", "deepspeed_config": {
         "zero_stage": 2, "gradient_accumulation_steps": 1}},
 }  # fmt: skip
+
+
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node=1", "-m", "mralign")
 
 
 class Desk:
@@ -46,10 +48,10 @@ class Desk:
         self.environment = environment(f"sqlite:///{folder / 'gpu.sqlite3'}")
         self.command("db", "upgrade")
 
-    def command(self, *arguments: str) -> float:
+    def command(self, *arguments: str, module: Sequence[str] = ("mralign",)) -> float:
         """Run a command to its end. Units: seconds."""
         began = time.monotonic()
-        line = [sys.executable, "-m", "mralign", *arguments]
+        line = [sys.executable, "-m", *module, *arguments]
         done = subprocess.run(
             line, env=self.environment, text=True, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -67,10 +69,17 @@ class Desk:
         path.write_text(json.dumps({**places, **common, **settings}), encoding="utf-8")
         return path
 
-    def train(self, name: str, settings: Mapping[str, Any], *options: str) -> dict[str, Any]:
+    def train(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *options: str,
+        module: Sequence[str] = ("mralign",),
+    ) -> dict[str, Any]:
         """Train to the end; return what the checkpoint says of the run, or what went wrong."""
         try:
-            took_s = self.command("train", str(self.recipe(name, settings)), *options)
+            path = str(self.recipe(name, settings))
+            took_s = self.command("train", path, *options, module=module)
         except RuntimeError as error:
             return {"failed": str(error)}
         return {**self.state(name), "command_s": took_s}
@@ -185,10 +194,11 @@ def launched(options: argparse.Namespace, folder: Path) -> Found:
     with ThreadPoolExecutor() as pool:
         begun = {name: pool.submit(desk.train, _file(name), _launch(folder, name, number))
                  for number, name in enumerate(LAUNCHES)}  # fmt: skip
+        begun["DDP"] = pool.submit(desk.train, "ddp", {}, "--launched", module=TORCHRUN)
         for name, each in begun.items():
             told[name] = _apart(alone, each.result())
-    return {f"loss_apart_{_file(name)}": told[name]["largest"]
-            for name in LAUNCHES if "failed" not in told[name]}, told  # fmt: skip
+    return {f"loss_apart_{_file(name)}": found["largest"]
+            for name, found in told.items() if "largest" in found}, told  # fmt: skip
 
 
 def _launch(folder: Path, name: str, number: int) -> dict[str, Any]:
