@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from alignment.batches import plan_batches
-from alignment.tokens import TokenizedExample
+from alignment.export.tokens import TokenizedExample
+from alignment.training.batches import plan_batches
 from benchmarks.contest import Arm, our_arm, tokenized, trl_arm
 from benchmarks.gpu_policies import SHAPE, arithmetic, device, long_rows
 from benchmarks.parity import CASES, Place, differences, examples, ours, parity_policy, trls
@@ -37,7 +37,10 @@ def parity(options: argparse.Namespace, folder: Path) -> Found:
 
 
 def _moved(policy: Path, case: Any, rows: Any) -> Any:
-    """Ours on a processor in float32."""
+    """Ours on a processor in float32; accelerate would not move in one process."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
     return ours(policy, case, rows)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from alignment.reference import ReferenceCache
-from alignment.tokens import TokenizedExample
-from alignment.trainer import Trainer
+from alignment.export.tokens import TokenizedExample
+from alignment.training.determinism import repeatable
+from alignment.training.reference import ReferenceCache
+from alignment.training.trainer import Trainer
 from benchmarks.contest import our_trainer, tokenized
 from benchmarks.gpu_beside import clock
 from benchmarks.gpu_policies import device, level_rows, long_rows
@@ -67,38 +68,53 @@ class Trial:
     def choices(self) -> dict[str, dict[str, float]]:
         """Every choice by its name: budgets first, then the others at 8,192 tokens."""
         found = {f"budget {budget}": self.measured(budget) for budget in BUDGETS}
-        for chunk in (512, 1024, 4096):
+        for chunk in (512, 1024):
             found[f"output layer by {chunk}"] = self.measured(8192, chunk=chunk)
         found["prompt read once"] = self.measured(8192, reuses=True)
-        found["adapter by autocast"] = self.measured(8192, autocast=torch.bfloat16)
+        found["adapter in float32"] = self.measured(8192, lower=None)
+        found["deterministic"] = self.fixed(8192)
         return found
+
+    def fixed(self, budget: int) -> dict[str, float]:
+        """With the same bits every time."""
+        with repeatable(True):
+            return self.measured(budget)
 
     def measured(
         self,
         budget: int,
         chunk: int = 256,
         reuses: bool = False,
-        autocast: torch.dtype | None = None,
+        lower: torch.dtype | None = torch.bfloat16,
     ) -> dict[str, float]:
-        """Tokens a second, memory, and the loss; nothing where memory does not suffice."""
+        """Tokens a second, memory, the loss, and whether two steps agree in every bit."""
         trainer: Trainer = self.trainer
         trainer.budget_tokens, trainer.reuses_past = budget, reuses
-        trainer.scorer.chunk_tokens, trainer.scorer.autocast = chunk, autocast
+        trainer.scorer.chunk_tokens, trainer.scorer.autocast = chunk, lower
         try:
             self._step()
             _forget_peak()
             median_s = _median_s(self._step, TIMES)
-            loss = self._step()
+            loss, norms = self._step(), {self._norm() for _ in range(3)}
         except torch.OutOfMemoryError:
             return {"out_of_memory": 1.0}
         finally:
-            trainer.scorer.chunk_tokens, trainer.scorer.autocast = 256, None
-        return {"tokens_per_s": self.tokens / median_s, "peak_gb": _peak_gb(), "loss": loss}
+            trainer.optimizer.zero_grad(set_to_none=True)
+        return {"tokens_per_s": self.tokens / median_s, "peak_gb": _peak_gb(), "loss": loss,
+                "same_bits": float(len(norms) == 1)}  # fmt: skip
 
     def _step(self) -> float:
         outcome = self.trainer.run(self.fold, self.micros, learn=True)
         self.trainer.optimizer.zero_grad(set_to_none=True)
         return outcome.loss
+
+    def _norm(self) -> tuple[float, ...]:
+        """The gradients' norms after a step that starts where the last one did."""
+        self.trainer.run(self.fold, self.micros, learn=True)
+        held = [p for p in self.trainer.scorer.parameters() if p.grad is not None]
+        norms = tuple(float(p.grad.double().norm()) for p in held if p.grad is not None)
+        self.trainer.optimizer.zero_grad(set_to_none=True)
+        return norms
 
 
 def _median_s(work: Callable[[], object], times: int) -> float:

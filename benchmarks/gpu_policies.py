@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignment.tokens import TokenizedExample
+from alignment.export.tokens import TokenizedExample
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 128_256, "hidden_size": 2048, "intermediate_size": 8192,

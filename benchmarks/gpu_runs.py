@@ -57,8 +57,9 @@ class Desk:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
+            wrong = [line for line in done.stdout.splitlines() if "Error" in line]
             raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: "
-                               f"{done.stdout[-1500:]}")  # fmt: skip
+                               f"{wrong[:5]} {done.stdout[-500:]}")  # fmt: skip
         return time.monotonic() - began
 
     def recipe(self, name: str, settings: Mapping[str, Any]) -> Path:
@@ -102,12 +103,13 @@ class Desk:
 
 def runs(options: argparse.Namespace, folder: Path) -> Found:
     """Every tuning through the command; the checkpoint of the one in bfloat16 answers."""
-    desk = Desk(folder, options.export, options.policy, batch_size=options.batch, accumulation=1,
-                max_tokens=options.max_tokens, learning_rate=1e-4, epochs=1, lambda_r=None,
-                max_steps=options.steps)  # fmt: skip
-    told = {name: _short(desk.train(_file(name), {**each, "save_every": 0}))
+    export = _first(options.export, 4 * options.batch, folder)
+    desk = Desk(folder, export, options.policy, batch_size=options.batch, accumulation=1,
+                max_tokens=options.max_tokens, learning_rate=1e-4, epochs=3, lambda_r=None,
+                )  # fmt: skip
+    told = {name: {**_short(desk.train(_file(name), each)), **_foreseen(desk, each)}
             for name, each in TUNINGS.items()}  # fmt: skip
-    figures = {f"loss_falls_{_file(name)}": float(each["last_loss"] < each["first_loss"])
+    figures = {f"loss_falls_{_file(name)}": float(each["last_epoch"] < each["first_epoch"])
                for name, each in told.items() if "failed" not in each}  # fmt: skip
     return figures, {"tunings": told, "evaluate": _answers(desk, folder)}
 
@@ -117,8 +119,8 @@ def learned(options: argparse.Namespace, folder: Path) -> Found:
 
     The same as `smollm` of benchmarks.alignment, elsewhere.
     """
-    from alignment.recipe import TrainingConfig
-    from alignment.training import Observer, train_from_export
+    from alignment.training.course import Observer, train_from_export
+    from alignment.training.recipe import TrainingConfig
     from benchmarks.learning import loss_after
 
     config = TrainingConfig(
@@ -137,6 +139,16 @@ def learned(options: argparse.Namespace, folder: Path) -> Found:
         "peak_gb": (result.peak_memory_bytes or 0) / 1e9,
         "losses": [round(step.loss, 4) for step in result.steps],
     }  # fmt: skip
+
+
+def _foreseen(desk: Desk, settings: Mapping[str, Any]) -> dict[str, float]:
+    """What the check before a run says that it will take of the memory."""
+    from alignment.training.preflight import check_training
+    from alignment.training.recipe import config_from
+
+    common = {"policy": str(desk.policy), "device": device(), **desk.settings}
+    checked = check_training(desk.export, config_from({**common, **settings}))
+    return {"foreseen_gb": checked.memory.needed / 1e9}
 
 
 def _first(export: Path, count: int, folder: Path) -> Path:
@@ -172,7 +184,7 @@ def resume(options: argparse.Namespace, folder: Path) -> Found:
     desk = Desk(folder, options.export, options.policy, batch_size=4, accumulation=1,
                 max_tokens=512, learning_rate=1e-4, epochs=1, save_every=2,
                 max_steps=8)  # fmt: skip
-    told = {}
+    told: dict[str, Any] = {}
     for name, same in (("as it is", False), ("deterministic", True)):
         each = {"deterministic": same, "dtype": options.dtype}
         begun = f"{_file(name)}-cut"
@@ -224,7 +236,8 @@ def _short(state: Mapping[str, Any]) -> dict[str, Any]:
     later = steps[1:] or steps
     seconds = (steps[-1]["elapsed_s"] - steps[0]["elapsed_s"]) or steps[-1]["elapsed_s"]
     return {
-        "first_loss": steps[0]["loss"], "last_loss": steps[-1]["loss"], "steps": len(steps),
+        "first_epoch": _mean_loss(steps, 1), "last_epoch": _mean_loss(steps, steps[-1]["epoch"]),
+        "steps": len(steps), "distributed": state["distributed"],
         "losses": [round(step["loss"], 4) for step in steps],
         "margins": [step["margin"] and round(step["margin"], 3) for step in steps],
         "tokens_per_s": sum(step["tokens"] for step in later) / seconds,
@@ -232,6 +245,11 @@ def _short(state: Mapping[str, Any]) -> dict[str, Any]:
         "reference_s": state["reference_s"], "command_s": state["command_s"],
         "trainable": state["trainable_parameters"],
     }  # fmt: skip
+
+
+def _mean_loss(steps: Sequence[Mapping[str, Any]], epoch: int) -> float:
+    found = [float(step["loss"]) for step in steps if step["epoch"] == epoch]
+    return sum(found) / len(found)
 
 
 def _apart(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ MAX_WORD_PIECES = 256  # where a model does not say: the packaged one was traine
 MOST_WORD_PIECES = 2048  # of a model that takes more: a label is short, and memory is not free
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_WORD_PIECES = 8192
+GPU_BATCH_WORD_PIECES = 65_536  # short texts of one length are too few to keep a GPU busy
 STORE_BATCH = 1024  # texts encoded between two commits, so that a killed run keeps its work
 LOOKUP_BATCH = 500  # SQLite limits the parameters of a statement
 NAME_LENGTH = 80
@@ -163,6 +164,10 @@ class Encoder:
             ) from error
 
     @property
+    def _on_gpu(self) -> bool:
+        return str(self._model.device).startswith("cuda")
+
+    @property
     def _most_pieces(self) -> int:
         return min(self._model.max_seq_length or MAX_WORD_PIECES, MOST_WORD_PIECES)
 
@@ -195,15 +200,19 @@ class Encoder:
             max_length=self._most_pieces,
             return_attention_mask=False,
         )["input_ids"]
-        for indices in batches_of_one_length([len(ids) for ids in tokens], BATCH_WORD_PIECES):
+        most = GPU_BATCH_WORD_PIECES if self._on_gpu else BATCH_WORD_PIECES
+        for indices in batches_of_one_length([len(ids) for ids in tokens], most):
             yield indices, [tokens[index] for index in indices]
 
     @cached_property
     def _run(self) -> Callable[[list[list[int]]], Vectors]:
-        """The model by torch, or by ONNX Runtime where that gives the same vectors."""
+        """The model by torch, or by ONNX Runtime where that gives the same vectors.
+
+        ONNX Runtime runs on the processor, so that a GPU is left to torch unless it is asked for.
+        """
         from gateway.onnx_forward import OnnxForward, Unfit, forward
 
-        if self.runtime != Runtime.TORCH:
+        if self.runtime == Runtime.ONNX or (self.runtime == Runtime.AUTO and not self._on_gpu):
             try:
                 return OnnxForward(self._model)
             except Unfit as error:

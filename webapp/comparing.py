@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alignment.induced import Distance
-    from annotator.agreement import Agreement
-    from annotator.confusion import Confusion
-    from annotator.consensus import PairedUnits
+    from alignment.transitions.induced import Distance
+    from annotator.agreement.coefficients import Agreement
+    from annotator.agreement.confusion import Confusion
+    from annotator.labeling.consensus import PairedUnits
 
 OVER = ("categories", "macro-strategies")
 
@@ -53,8 +53,8 @@ def compare_units(units: "PairedUnits", macro: Mapping[str, str], resamples: int
 
     `resamples` are those of the distance alone, each of which fits two matrices.
     """
-    from annotator import agreement as figures
-    from annotator.confusion import confuse
+    from annotator.agreement import coefficients as figures
+    from annotator.agreement.confusion import confuse
 
     compared = Compared(units)
     for over, order in zip(OVER, (list(macro), list(dict.fromkeys(macro.values()))), strict=True):
@@ -75,7 +75,7 @@ def _distance(
     order: list[str],
     resamples: int,
 ) -> "Distance":
-    from alignment.induced import induced_distance
+    from alignment.transitions.induced import induced_distance
 
     place = {key: index for index, key in enumerate(order)}
     sides: tuple[dict[int, list[list[int]]], ...] = ({}, {})

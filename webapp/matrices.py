@@ -13,9 +13,9 @@ from store.tables import Run, TracePair
 from webapp.aside import PATIENCE_S, Aside, wait
 
 if TYPE_CHECKING:
-    from alignment.differences import Differences
-    from alignment.material import Material
-    from alignment.pool import Sureness
+    from alignment.export.pool import Sureness
+    from alignment.inspection.material import Material
+    from alignment.transitions.differences import Differences
 
 Key = tuple[int, int, int]
 MaterialKey = tuple[Key, str, bool]
@@ -38,7 +38,9 @@ class Matrices:
             NotFound: there is no such annotate run, or it left no consensus.
             InvalidInput: its labels come from more than one vocabulary.
         """
-        from alignment.material import load_material  # loads numpy, which no other page needs
+        from alignment.inspection.material import (
+            load_material,  # loads numpy, which no other page needs
+        )
 
         key = _key(session, run_id, coarse)
         with self._lock:
@@ -70,7 +72,7 @@ class Matrices:
             NotFound: a run or a vocabulary does not exist.
             InvalidInput: words name no group, or no trace is in it.
         """
-        from alignment.material import compare_groups, load_groups
+        from alignment.inspection.material import compare_groups, load_groups
 
         latest = find_latest_run(session, RunKind.ANNOTATE)
         key = (*words, coarse, fingerprint(session, latest.id if latest else 0))

@@ -14,7 +14,7 @@ from store import annotations
 from store.engine import reading
 
 if TYPE_CHECKING:
-    from annotator.agreement import Agreement
+    from annotator.agreement.coefficients import Agreement
 
 KEPT = 8
 
@@ -63,9 +63,9 @@ class SourceFigures:
 
 
 def _compute(engine: sa.Engine, pair: Pair) -> Accordance:
-    from annotator.agreement import agreement, project
-    from annotator.consensus import pair_units
-    from annotator.steps import ControlledStep
+    from annotator.agreement.coefficients import agreement, project
+    from annotator.labeling.consensus import pair_units
+    from annotator.labeling.steps import ControlledStep
     from webapp.comparing import OVER
 
     with reading(engine) as session:

@@ -15,7 +15,7 @@ from store.study_tables import Study
 from webapp.comparing import Compared, compare_units
 
 if TYPE_CHECKING:
-    from annotator.consensus import PairedUnits
+    from annotator.labeling.consensus import PairedUnits
 
 KEPT = 32
 RESAMPLES = 100
@@ -71,8 +71,8 @@ def read_units(
     session: Session, study: Study, a: str, b: str
 ) -> "tuple[PairedUnits, dict[str, str]]":
     """The label sets of two sources on their common units, and the vocabulary in its order."""
-    from annotator.consensus import pair_units
-    from annotator.steps import ControlledStep
+    from annotator.labeling.consensus import pair_units
+    from annotator.labeling.steps import ControlledStep
 
     sides = [
         {

@@ -11,7 +11,7 @@ from store.reviews import list_events
 from store.runs import get_run
 from store.tables import ClusterDescription
 from store.taxonomies import list_clusters
-from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.review.curation import ReviewState, get_review_state
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
 

@@ -25,7 +25,7 @@ def list_points(
     import numpy as np
 
     from gateway.embeddings import MODEL_NAME, text_hash
-    from taxonomy.inventory import InventoryLabel, label_text
+    from taxonomy.labels.inventory import InventoryLabel, label_text
 
     rows: dict[int, tuple[str, str, str | None, float, float]] = {}
     for start in range(0, len(open_label_ids), AT_ONCE):

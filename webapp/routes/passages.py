@@ -18,8 +18,8 @@ from webapp.permissions import Action
 from webapp.routes.transitions import Chosen, read_book
 
 if TYPE_CHECKING:
-    from alignment.backing import Passage
-    from alignment.examples import Unit
+    from alignment.inspection.backing import Passage
+    from alignment.transitions.examples import Unit
 
 router = APIRouter(prefix="/transitions/moves")
 PAGE_ROWS = 100
