@@ -82,8 +82,9 @@ def our_trainer(
     tuned = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
     processes = open_processes(place.device, (), policy, {})
     trainer = Trainer(
-        tuned, scorer_of(tuned, config), config, processes, place.forward_tokens, reuses_past=True
-    )
+        tuned, scorer_of(tuned, config), config, processes, place.forward_tokens,
+        reuses_past=place.device == "cpu",
+    )  # fmt: skip
     keys = [example.question_key for example in examples]
     return trainer, group_steps(plan_batches(keys, batch, epochs, 0), 1)
 

@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--policy", type=Path, help="SmolLM2 unpacked; made there if it is not")
     parser.add_argument("--tokenizer", type=Path, help="another tokenizer for the random weights")
     parser.add_argument("--only", nargs="*", choices=JOBS, default=list(JOBS))
-    parser.add_argument("--forward-tokens", type=int, default=16_384)
+    parser.add_argument("--forward-tokens", type=int, help="other than training's own")
     parser.add_argument("--segments", type=int, default=20_000)
     parser.add_argument("--work", type=Path, help="a folder for policies, kept; else a passing one")
     parser.add_argument("--try", dest="try_out", action="store_true", help="small, on anything")

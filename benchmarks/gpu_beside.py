@@ -11,6 +11,7 @@ import torch
 
 from alignment.export.tokens import TokenizedExample
 from alignment.training.batches import plan_batches
+from alignment.training.course import FORWARD_TOKENS
 from benchmarks.contest import Arm, our_arm, tokenized, trl_arm
 from benchmarks.gpu_policies import SHAPE, arithmetic, device, long_rows
 from benchmarks.parity import CASES, Place, differences, examples, ours, parity_policy, trls
@@ -48,7 +49,8 @@ def contest(options: argparse.Namespace, folder: Path) -> Found:
     """Three arms in turn: ours, TRL with its reference computed before, and TRL without."""
     drawn = _rows(options)
     rows = _in_order(drawn, options.batch)
-    place = Place(device(), options.dtype, options.forward_tokens)
+    budget = options.forward_tokens or FORWARD_TOKENS[device()]
+    place = Place(device(), options.dtype, budget)
     mine = our_arm(options.policy, drawn, options.batch, 1, folder, clock, place)
     arms, peaks = {"ours": mine}, {}
     with ExitStack() as stack:
@@ -57,7 +59,8 @@ def contest(options: argparse.Namespace, folder: Path) -> Found:
         for number in range(len(rows) // options.batch):
             for name in list(arms) if number % 2 else list(reversed(arms)):
                 peaks.setdefault(name, []).append(_weighed(arms[name]))
-    return _told(options, rows, arms, peaks)
+    figures, details = _told(options, rows, arms, peaks)
+    return figures, {**details, "forward_tokens": budget}
 
 
 def _rows(options: argparse.Namespace) -> list[TokenizedExample]:
@@ -106,7 +109,7 @@ def _told(
         "rows": len(rows), "batch": options.batch, "mean_tokens": statistics.mean(lengths),
         "longest_tokens": max(lengths), "median_step_s": median, "peak_gb": peak,
         "reference_s": {name: arm.before_s for name, arm in arms.items()},
-        "dtype": options.dtype, "forward_tokens": options.forward_tokens,
+        "dtype": options.dtype,
     }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from annotator.segmentation import segment
 
+from annotator.traces.segmentation import segment
 from gateway.embeddings import Encoder, Vectors
 from gateway.settings import Runtime
 
