@@ -16,6 +16,7 @@ import torch
 
 from alignment.export.rows import read_export
 from alignment.export.tokens import TokenizedExample, open_encoder, tokenize_rows
+from alignment.policies.kernels import fitting_kernels
 from alignment.policies.policy import Policy, load_policy, policy_hash, prepare_tuning
 from alignment.training.batches import group_steps, plan_batches
 from alignment.training.course import FORWARD_TOKENS, scorer_of
@@ -107,7 +108,12 @@ def our_arm(
     write_cache(cache, data.content_hash(), fold.reference)
     before_s = clock() - began
     taken: Iterator[Any] = trainer.steps(fold, steps, (), lambda: None)
-    return Arm(lambda: next(taken), clock, before_s)
+
+    def step() -> None:
+        with fitting_kernels():
+            next(taken)
+
+    return Arm(step, clock, before_s)
 
 
 def trl_arm(

@@ -35,8 +35,8 @@ from benchmarks.settings import data_folder
 
 Found = tuple[dict[str, float], dict[str, Any]]
 Job = tuple[str, dict[str, Any]]
-REAL = {"max_tokens": 1024, "rows": 96, "batch": 8, "name": "real", "export": "export"}
-LONG = {"max_tokens": 4096, "rows": 40, "batch": 4, "name": "long", "export": None}
+REAL = {"max_tokens": 1024, "rows": 56, "batch": 8, "name": "real", "export": "export"}
+LONG = {"max_tokens": 4096, "rows": 28, "batch": 4, "name": "long", "export": None}
 JOBS: dict[str, dict[str, Job]] = {
     "parity": {"float32": ("gpu_beside.parity", {"dtype": "float32"}),
                "bfloat16": ("gpu_beside.parity", {"dtype": "bfloat16"})},
@@ -147,6 +147,9 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="another tokenizer for the random weights")
     parser.add_argument("--only", nargs="*", choices=JOBS, default=list(JOBS))
     parser.add_argument("--forward-tokens", type=int, help="other than training's own")
+    parser.add_argument("--together", type=int, default=1,
+                        help="commands side by side, their times mean less")  # fmt: skip
+    parser.add_argument("--encoder", type=Path, help="other than the packaged model")
     parser.add_argument("--segments", type=int, default=20_000)
     parser.add_argument("--work", type=Path, help="a folder for policies, kept; else a passing one")
     parser.add_argument("--try", dest="try_out", action="store_true", help="small, on anything")

@@ -31,9 +31,9 @@ def segments(data: Path, count: int) -> list[str]:
     return list(found)[:count]
 
 
-def encoded(texts: list[str]) -> tuple[Vectors, float]:
+def encoded(texts: list[str], model: str | None) -> tuple[Vectors, float]:
     """The vectors, and texts a second once the model is there."""
-    encoder = Encoder(runtime=Runtime.TORCH)
+    encoder = Encoder(model, runtime=Runtime.TORCH)
     encoder(texts[:WARM])
     began = time.perf_counter()
     vectors = encoder(texts)
@@ -43,10 +43,11 @@ def encoded(texts: list[str]) -> tuple[Vectors, float]:
 def encoder(options: argparse.Namespace, folder: Path) -> Found:
     """The same texts here and, fewer of them, in a process that sees no GPU."""
     texts = segments(options.data, options.segments)
-    vectors, rate = encoded(texts)
+    vectors, rate = encoded(texts, options.encoder and str(options.encoder))
     asked, told = folder / "texts.json", folder / "vectors.npy"
     asked.write_text(json.dumps(texts[:FEW]), encoding="utf-8")
     line = [sys.executable, "-m", "benchmarks.gpu_encoder", str(asked), str(told)]
+    line += [str(options.encoder)] if options.encoder else []
     done = subprocess.run(line, check=True, text=True, stdout=subprocess.PIPE,
                           env={**options.environment, "CUDA_VISIBLE_DEVICES": ""})  # fmt: skip
     on_processor = np.load(told)
@@ -63,7 +64,7 @@ def encoder(options: argparse.Namespace, folder: Path) -> Found:
 def main() -> None:
     """Encode the texts of a file where there is no GPU; print texts a second."""
     texts, place = json.loads(Path(sys.argv[1]).read_text("utf-8")), Path(sys.argv[2])
-    vectors, rate = encoded(texts)
+    vectors, rate = encoded(texts, sys.argv[3] if len(sys.argv) > 3 else None)
     np.save(place, vectors)
     print(rate)
 

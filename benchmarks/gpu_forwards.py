@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from alignment.export.tokens import TokenizedExample
-from alignment.training.determinism import repeatable
+from alignment.policies.kernels import fitting_kernels, repeatable
 from alignment.training.reference import ReferenceCache
 from alignment.training.trainer import Trainer
 from benchmarks.contest import our_trainer, tokenized
@@ -101,7 +101,8 @@ class Trial:
         return {"tokens_per_s": self.tokens / median_s, "peak_gb": _peak_gb(), "loss": loss}
 
     def _step(self) -> float:
-        outcome = self.trainer.run(self.fold, self.micros, learn=True)
+        with fitting_kernels():
+            outcome = self.trainer.run(self.fold, self.micros, learn=True)
         self.trainer.optimizer.zero_grad(set_to_none=True)
         return outcome.loss
 
@@ -111,7 +112,8 @@ class Trial:
 
     def _norms(self) -> tuple[float, ...]:
         """The gradients' norms after a step that starts where the last one did."""
-        self.trainer.run(self.fold, self.micros, learn=True)
+        with fitting_kernels():
+            self.trainer.run(self.fold, self.micros, learn=True)
         held = [p for p in self.trainer.scorer.parameters() if p.grad is not None]
         norms = tuple(float(p.grad.double().norm()) for p in held if p.grad is not None)
         self.trainer.optimizer.zero_grad(set_to_none=True)

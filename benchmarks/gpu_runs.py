@@ -106,9 +106,11 @@ def runs(options: argparse.Namespace, folder: Path) -> Found:
     export = _first(options.export, 4 * options.batch, folder)
     desk = Desk(folder, export, options.policy, batch_size=options.batch, accumulation=1,
                 max_tokens=options.max_tokens, learning_rate=1e-4, epochs=3, lambda_r=None,
-                )  # fmt: skip
-    told = {name: {**_short(desk.train(_file(name), each)), **_foreseen(desk, each)}
-            for name, each in TUNINGS.items()}  # fmt: skip
+                forward_tokens=options.forward_tokens)  # fmt: skip
+    with ThreadPoolExecutor(options.together) as pool:
+        done = {name: pool.submit(desk.train, _file(name), each) for name, each in TUNINGS.items()}
+        told = {name: {**_short(done[name].result()), **_foreseen(desk, TUNINGS[name])}
+                for name in TUNINGS}  # fmt: skip
     figures = {f"loss_falls_{_file(name)}": float(each["last_epoch"] < each["first_epoch"])
                for name, each in told.items() if "failed" not in each}  # fmt: skip
     return figures, {"tunings": told, "evaluate": _answers(desk, folder)}

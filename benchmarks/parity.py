@@ -240,7 +240,7 @@ def differences(mine: Found, theirs: Found) -> tuple[float, float]:
 
 def _gradients(model: Any) -> dict[str, torch.Tensor]:
     named = ((name, p.grad) for name, p in model.named_parameters())
-    return {name: grad.detach().clone() for name, grad in named if grad is not None}
+    return {name: grad.detach().float().cpu() for name, grad in named if grad is not None}
 
 
 def main() -> None:

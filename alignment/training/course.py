@@ -14,11 +14,11 @@ import torch
 
 from alignment.export.rows import read_export
 from alignment.export.tokens import open_encoder
+from alignment.policies.kernels import fitting_kernels, repeatable
 from alignment.policies.logprobs import Scorer, output_layer_is_bare
 from alignment.policies.policy import Policy, find_dtype, load_policy, policy_hash, prepare_tuning
 from alignment.training.batches import collate
 from alignment.training.checkpoints import drop_progress, write_checkpoint
-from alignment.training.determinism import repeatable
 from alignment.training.outcomes import Fold
 from alignment.training.preparation import Prepared, prepare
 from alignment.training.processes import Processes, open_processes
@@ -70,7 +70,7 @@ def train_from_export(
     Raises: ExportFolderError, PolicyError, TokenError, BatchError or TrainingError, each saying
     what to do; no checkpoint is written then.
     """
-    with repeatable(config.deterministic):
+    with fitting_kernels(), repeatable(config.deterministic):
         return _train(export_folder, output_folder, config, observer, resume)
 
 

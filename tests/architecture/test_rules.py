@@ -69,13 +69,13 @@ IMPURE = {
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
     "alignment/policies/generation",
+    "alignment/policies/kernels",
     "alignment/policies/logprobs",
     "alignment/policies/policy",
     "alignment/policies/tiny",
     "alignment/training/batches",
     "alignment/training/checkpoints",
     "alignment/training/course",
-    "alignment/training/determinism",
     "alignment/training/losses",
     "alignment/training/outcomes",
     "alignment/training/preflight",
