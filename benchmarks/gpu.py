@@ -30,7 +30,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import earlier, save
+from benchmarks.record import earlier, save, write
 from benchmarks.settings import data_folder
 
 Found = tuple[dict[str, float], dict[str, Any]]
@@ -179,6 +179,8 @@ def measure(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Non
                 found, told = measured(options, f"{part} {kind}".strip())
                 figures |= found
                 details[f"{part} {kind}".strip()] = told
+                if not options.try_out:
+                    write("gpu", figures, {**details, **about()})
     if options.try_out:
         print(json.dumps({"figures": figures, "details": details}, indent=1))
         return

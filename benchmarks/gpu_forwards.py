@@ -68,8 +68,6 @@ class Trial:
     def choices(self) -> dict[str, dict[str, float]]:
         """Every choice by its name: budgets first, then the others at 8,192 tokens."""
         found = {f"budget {budget}": self.measured(budget) for budget in BUDGETS}
-        for chunk in (512, 1024):
-            found[f"output layer by {chunk}"] = self.measured(8192, chunk=chunk)
         found["prompt read once"] = self.measured(8192, reuses=True)
         found["adapter in float32"] = self.measured(8192, lower=None)
         found["budget 8192"]["same_bits"] = self.same_bits()
@@ -81,14 +79,13 @@ class Trial:
     def measured(
         self,
         budget: int,
-        chunk: int = 256,
         reuses: bool = False,
         lower: torch.dtype | None = torch.bfloat16,
     ) -> dict[str, float]:
         """Tokens a second, memory, and the loss; nothing where memory does not suffice."""
         trainer: Trainer = self.trainer
         trainer.budget_tokens, trainer.reuses_past = budget, reuses
-        trainer.scorer.chunk_tokens, trainer.scorer.autocast = chunk, lower
+        trainer.scorer.autocast = lower
         try:
             self._step()
             _forget_peak()

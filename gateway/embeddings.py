@@ -26,7 +26,6 @@ MAX_WORD_PIECES = 256  # where a model does not say: the packaged one was traine
 MOST_WORD_PIECES = 2048  # of a model that takes more: a label is short, and memory is not free
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 BATCH_WORD_PIECES = 8192
-GPU_BATCH_WORD_PIECES = 65_536  # short texts of one length are too few to keep a GPU busy
 STORE_BATCH = 1024  # texts encoded between two commits, so that a killed run keeps its work
 LOOKUP_BATCH = 500  # SQLite limits the parameters of a statement
 NAME_LENGTH = 80
@@ -200,8 +199,7 @@ class Encoder:
             max_length=self._most_pieces,
             return_attention_mask=False,
         )["input_ids"]
-        most = GPU_BATCH_WORD_PIECES if self._on_gpu else BATCH_WORD_PIECES
-        for indices in batches_of_one_length([len(ids) for ids in tokens], most):
+        for indices in batches_of_one_length([len(ids) for ids in tokens], BATCH_WORD_PIECES):
             yield indices, [tokens[index] for index in indices]
 
     @cached_property

@@ -25,7 +25,6 @@ class Scorer(torch.nn.Module):
         self.model = model
         self.chunked = chunked
         self.autocast = autocast
-        self.chunk_tokens = HEAD_CHUNK_TOKENS
         # Whatever shards a model by its layers asks the module that it wraps for their names.
         self._no_split_modules = getattr(model, "_no_split_modules", None)
 
@@ -44,9 +43,7 @@ class Scorer(torch.nn.Module):
                 return _read(self.model, input_ids)
             if not self.chunked:
                 return plain_token_logprobs(self.model, input_ids, completion_mask)
-            return token_logprobs(
-                self.model, input_ids, completion_mask, self.chunk_tokens, past=past
-            )
+            return token_logprobs(self.model, input_ids, completion_mask, past=past)
 
     def can_reuse(self, input_ids: Tensor, completion_mask: Tensor, shared: int) -> bool:
         """Say whether `past` gives what reading everything does, tried on one sequence.
