@@ -91,7 +91,7 @@ def _train(
     heard.on_prepared(ready)
     weights_hash = processes.gather_objects(policy_hash(policy) if processes.is_main else "")[0]
     trainer = _trainer(policy, ready, processes)
-    known_as = _reference_key(trainer.policy, weights_hash)
+    known_as = _reference_key(trainer.policy, weights_hash, ready.config)
     cache = Path(config.reference_cache or output_folder / REFERENCE)
     fold = _fold(trainer, ready, cache, known_as, heard.on_reference)
     held = _held_back(trainer, ready, cache, known_as)
@@ -170,10 +170,14 @@ def _may_reuse(policy: Policy, config: TrainingConfig) -> bool:
     return policy.device.type == "cpu" and not config.gradient_checkpointing
 
 
-def _reference_key(policy: Policy, weights_hash: str) -> str:
-    """What the reference's figures depend on besides the tokens: weights, their type, and place."""
-    kind = next(policy.model.parameters()).dtype
-    return f"{weights_hash} {kind} {policy.device.type}"
+def _reference_key(policy: Policy, weights_hash: str, config: TrainingConfig) -> str:
+    """What the reference's figures depend on besides the tokens: weights, types, place, kernels.
+
+    Kernels that repeat round otherwise, by as much as a step or two moves a loss in bfloat16.
+    """
+    held, computed = next(policy.model.parameters()).dtype, find_dtype(config.dtype, policy.device)
+    kernels = "deterministic" if config.deterministic else "any"
+    return f"{weights_hash} {held} {computed} {policy.device.type} {kernels}"
 
 
 def _fold(
