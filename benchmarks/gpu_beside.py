@@ -52,7 +52,8 @@ def contest(options: argparse.Namespace, folder: Path) -> Found:
     budget = options.forward_tokens or FORWARD_TOKENS[device()]
     place = Place(device(), options.dtype, budget)
     mine = our_arm(options.policy, drawn, options.batch, 1, folder, clock, place)
-    arms, peaks = {"ours": mine}, {}
+    arms = {"ours": mine}
+    peaks: dict[str, list[float]] = {}
     with ExitStack() as stack:
         for name, cached in (("trl_precomputed", True), ("trl", False)):
             arms[name] = trl_arm(stack, options.policy, rows, options.batch, cached, clock, place)

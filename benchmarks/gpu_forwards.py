@@ -25,8 +25,7 @@ TIMES = 2
 def ceilings(options: argparse.Namespace, folder: Path) -> Found:
     """What the GPU itself does: a large product in bfloat16, and a copy of its memory."""
     size = 8192 if device() == "cuda" else 256
-    kind = {"device": device(), "dtype": torch.bfloat16}
-    left, right = torch.randn(size, size, **kind), torch.randn(size, size, **kind)  # type: ignore[arg-type]
+    left, right = (torch.randn(size, size, device=device(), dtype=torch.bfloat16) for _ in range(2))
     product_s = _median_s(lambda: left @ right, 10)
     copied_s = _median_s(lambda: left.clone(), 10)
     return {

@@ -1,6 +1,7 @@
 """Which kernels compute: chosen while a run lasts, and as they were afterwards."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,11 +13,12 @@ pytestmark = pytest.mark.models
 
 
 def test_attention_that_plans_for_every_length_is_left_out_and_comes_back() -> None:
-    before = torch.backends.cuda.cudnn_sdp_enabled()
+    enabled: Callable[[], bool] = torch.backends.cuda.cudnn_sdp_enabled
+    before = enabled()
     with pytest.raises(KeyError), fitting_kernels():
-        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert not enabled()
         raise KeyError
-    assert torch.backends.cuda.cudnn_sdp_enabled() == before
+    assert enabled() == before
 
 
 def test_the_same_bits_are_asked_for_only_while_they_are_wanted(
