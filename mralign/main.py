@@ -1,5 +1,6 @@
 """`mralign NOUN VERB`: nouns are loaded when they are used, so that help is quick."""
 
+import gc
 import sys
 from importlib import import_module
 from importlib.metadata import version as installed_version
@@ -84,6 +85,7 @@ def cli(
 
 def main() -> None:
     """Run the command line; an error that the user can mend is one line on standard error."""
+    gc.set_threshold(50_000, 20, 20)  # work comes in batches of many small objects and no cycles
     try:
         with invoked(["mralign", *sys.argv[1:]]):
             app(prog_name="mralign")

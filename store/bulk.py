@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,9 +32,9 @@ def insert_rows(
     said: list[Row] = []
     for part in _parts(rows, VARIABLES // len(columns)):
         statement = _statement(connection.dialect, table, columns, len(part), returning)
-        values = tuple(value for row in part for value in convert(row))
+        values = tuple(chain.from_iterable(map(convert, part)))
         result = connection.exec_driver_sql(statement, values)
-        said += [tuple(row) for row in result] if returning else []
+        said += map(tuple, result) if returning else ()
     return said
 
 
@@ -46,7 +47,7 @@ def find_rows(
     asked = f"SELECT {', '.join(map(quote, columns))} FROM {quote(name)} WHERE {quote(key)} IN "
     for part in _parts(values, VARIABLES):
         statement = f"{asked}({', '.join([mark] * len(part))})"
-        found += [tuple(row) for row in connection.exec_driver_sql(statement, tuple(part))]
+        found += map(tuple, connection.exec_driver_sql(statement, tuple(part)))
     return found
 
 
