@@ -12,7 +12,7 @@ from alignment.backing import Backing, Passage, backing, passages
 from alignment.bootstrap import bootstrap
 from alignment.corpus import LabelSets, load_label_sets
 from alignment.differences import Differences, compare
-from alignment.fits import Fits, GroupName, LabelledTrace, fit_all
+from alignment.fits import Fits, FitSettings, GroupName, LabelledTrace, fit_all, trace_moves
 from alignment.groups import Group, load_group, share_categories
 from alignment.levels import coarse_categories, coarse_units
 from alignment.pool import ExportSettings, PoolError, Sureness, fit_pool, training_traces
@@ -20,9 +20,11 @@ from alignment.run import load_pool, mendable
 from store.annotations import list_macro_strategies
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from alignment.transitions import Matrix
+    from alignment.transitions import Fit, Matrix
 
 SIGN_OF: dict[GroupName, int] = {"overall": 0, "positive": 1, "negative": -1}
 
@@ -56,12 +58,7 @@ class Material:
         """
         traced = self.fits.evidence.traced
         found = passages(traced, self._matrix(group), cell, self._counted(group))
-        starts = np.cumsum([0, *(len(trace.units) for trace in self.traces)])
-        return [
-            one if one.arrival is None
-            else replace(one, arrival=one.arrival - int(starts[one.trace]))
-            for one in found
-        ]  # fmt: skip
+        return _in_traces(found, self.traces)
 
     def sureness(self) -> Sureness | None:
         """Intervals, and where P⁺ and P⁻ differ beyond chance; None without both polarities."""
@@ -129,6 +126,25 @@ def compare_groups(first: Group, second: Group) -> Differences:
     """
     with mendable():
         return compare(first.traces, second.traces, first.categories)
+
+
+def group_passages(group: Group, fitted: Fit, cell: tuple[int, int]) -> list[Passage]:
+    """The moves of a group's traces that may be the base move of a cell, the likeliest first.
+
+    Their arrivals count the units of their own trace.
+    """
+    traced = trace_moves(group.traces, len(group.categories), FitSettings().preset)
+    every = np.ones(len(group.traces), dtype=np.bool_)
+    return _in_traces(passages(traced, fitted.matrix, cell, every), group.traces)
+
+
+def _in_traces(found: Sequence[Passage], traces: Sequence[LabelledTrace]) -> list[Passage]:
+    """The passages with arrivals that count the units of their own trace."""
+    starts = np.cumsum([0, *(len(trace.units) for trace in traces)])
+    return [
+        one if one.arrival is None else replace(one, arrival=one.arrival - int(starts[one.trace]))
+        for one in found
+    ]
 
 
 def _coarse(labels: LabelSets, macro_of: dict[str, str]) -> LabelSets:

@@ -173,11 +173,12 @@ def judged(
 
 @dataclass(frozen=True)
 class PairedUnits:
-    """The label sets of two sources, unit by unit, with the trace that each unit is of."""
+    """The label sets of two sources, unit by unit, with the trace and the segments of each unit."""
 
     a: tuple[frozenset[str], ...]
     b: tuple[frozenset[str], ...]
     traces: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
 
 
 def pair_units(
@@ -191,10 +192,17 @@ def pair_units(
         (trace, unit) for trace in sorted(a.keys() & b.keys())
         for unit in _shared_units(a[trace], b[trace])
     ]  # fmt: skip
+    sets: dict[frozenset[str], frozenset[str]] = {}  # one object a set, however many units have it
+
+    def keys_of(labels: Labels) -> frozenset[str]:
+        keys = frozenset(key for key, _ in labels)
+        return sets.setdefault(keys, keys)
+
     return PairedUnits(
-        tuple(frozenset(key for key, _ in unit.a) for _, unit in units),
-        tuple(frozenset(key for key, _ in unit.b) for _, unit in units),
+        tuple(keys_of(unit.a) for _, unit in units),
+        tuple(keys_of(unit.b) for _, unit in units),
         tuple(trace for trace, _ in units),
+        tuple((unit.first, unit.end) for _, unit in units),
     )
 
 

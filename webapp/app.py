@@ -21,6 +21,7 @@ from webapp.routes import (
     board,
     clusters,
     comparisons,
+    confusions,
     counts,
     decisions,
     disagreements,
@@ -35,6 +36,7 @@ from webapp.routes import (
     people,
     queue,
     reclusterings,
+    run_files,
     runs,
     sign_in,
     studies,
@@ -81,7 +83,9 @@ SCREENS = (
     transitions,
     passages,
     comparisons,
+    confusions,
     runs,
+    run_files,
     health,
 )
 

@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from webapp.heatmaps import address_of, shade
+from webapp.pages.heatmap import HeatCell, HeatRow, HeatView
 from webapp.pages.transitions import CellView, Choice, RowBacking, RowView, TableView
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ MATRICES: "dict[str, tuple[MatrixName | None, str, GroupName]]" = {
 }
 DELTA = "ΔP = P⁺ − P⁻: likelier where thinking helped than where it hurt"
 CHANGES = 10
+LEAST_SHOWN = 0.05  # a cell of fewer moves leads nowhere
+READ = {"probability": "in percent", "weight": "blue below 1, orange above",
+        "delta": "in percentage points; blue falls, orange rises"}  # fmt: skip
+UNITS = {"probability": "{1:.1f} %", "weight": "{0:.2f}", "delta": "{1:+.1f} points"}
 
 
 @dataclass(frozen=True)
@@ -74,16 +80,46 @@ class MatrixBook:
         rare = np.any([self.backings[one].rare_rows(self.choice.least) for one in groups], axis=0)
         return np.repeat(rare[:, None], len(rare), axis=1)
 
+    @property
+    def doubt_reason(self) -> str:
+        """Why a row is doubted."""
+        return f"fewer than {self.choice.least} moves leave the row"
+
     def heatmap(self, name: str) -> "Heatmap":
         """A matrix ready to be drawn."""
         from alignment.report import Doubt, Heatmap
 
-        doubt = Doubt(self.doubt(name), f"fewer than {self.choice.least} moves leave the row")
+        doubt = Doubt(self.doubt(name), self.doubt_reason)
         known = MATRICES[name][0]
         if known is None:
             return Heatmap(self.matrix(name), self.states, DELTA, "delta", doubt)
         drawn = self.material.fits.heatmap(known)
         return Heatmap(drawn.matrix, drawn.states, drawn.title, drawn.scale, doubt)
+
+    def heat(self, name: str) -> HeatView:
+        """A matrix as a table of colours, whose cells lead to the moves behind them."""
+        drawn, doubt = self.heatmap(name), self.doubt(name)[:, 1].tolist()
+        rows = [self._heat_row(name, drawn, row, doubt[row])
+                for row in range(len(self.states) - 1)]  # fmt: skip
+        caption = f"From row to column, {READ[drawn.scale]}; dashed: {self.doubt_reason}."
+        file = f"/transitions/{name}.svg?{urlencode(self.choice.parts())}"
+        return HeatView(name, drawn.title, caption, self.states[1:], rows, file)
+
+    def _heat_row(self, name: str, drawn: "Heatmap", row: int, doubtful: bool) -> HeatRow:
+        from alignment.report import cell_text, strength_of
+
+        source, group = self.states[row], MATRICES[name][2]
+        values, moves = drawn.matrix[row].tolist(), self.backings[group].moves[row].tolist()
+        largest = float(abs(drawn.matrix).max()) or 1.0
+        parts = {**self.choice.parts(), "of": group}
+        cells = []
+        for target, value, count in zip(self.states[1:], values[1:], moves[1:], strict=True):
+            text, held = cell_text(value, drawn.scale), count >= LEAST_SHOWN
+            words = f"{source} → {target}: {UNITS[drawn.scale].format(value, 100 * value)}"
+            address = address_of("/transitions/moves", parts, source, target) if held else ""
+            colour = shade(strength_of(value, largest, drawn.scale))
+            cells.append(HeatCell(text, f"{words}, {count:,.1f} moves", colour, address, doubtful))
+        return HeatRow(source, cells)
 
     def table(self, name: str) -> TableView:
         """A matrix in words, cell by cell."""
@@ -155,7 +191,7 @@ class MatrixBook:
             interval="" if low != low else
                      f"{times * low:{sign}.{digits}f} to {times * high:{sign}.{digits}f}",
             moves=f"{moves:,.1f}",
-            address=self._address(name, place) if moves >= 0.05 else "",
+            address=self._address(name, place) if moves >= LEAST_SHOWN else "",
             doubtful=doubtful,
             beyond_chance=name == "delta" and sure is not None
                           and bool(sure.differences.differs[place]),
@@ -177,6 +213,6 @@ class MatrixBook:
         return {**found, "delta": self.sureness.differences.interval}
 
     def _address(self, name: str, place: tuple[int, int]) -> str:
-        parts = {**self.choice.parts(), "of": MATRICES[name][2],
-                 "from": self.states[place[0]], "to": self.states[place[1]]}  # fmt: skip
-        return f"/transitions/moves?{urlencode(parts)}"
+        parts = {**self.choice.parts(), "of": MATRICES[name][2]}
+        source, target = self.states[place[0]], self.states[place[1]]
+        return address_of("/transitions/moves", parts, source, target)

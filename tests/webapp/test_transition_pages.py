@@ -83,7 +83,7 @@ def test_a_number_leads_to_the_traces_that_hold_the_move(ada: Visitor) -> None:
     links = re.findall(r'href="(/transitions/moves\?[^"]+)"', html)
     assert links
     moves = ada.get(unescape(links[0])).text
-    trace = re.search(r'href="(/traces/\d+\?from=\d+)#(segment-\d+)"', moves)
+    trace = re.search(r'href="(/traces/\d+\?from=\d+)&amp;run=3#(segment-\d+)"', moves)
     assert trace is not None
     assert f'id="{trace[2]}"' in ada.get(trace[1]).text
     assert ada.get("/transitions/moves?from=start&to=%3Cscript%3E").status_code == 404

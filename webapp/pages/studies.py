@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from store.study_tables import Study
 from webapp.pages.frame import Page
+from webapp.pages.heatmap import HeatView
 from webapp.queries.traces import TraceHead
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Comparison:
     rows: Sequence[FigureRow]
     distances: "Sequence[Distance]"
     pending: bool
-    images: Sequence[tuple[str, str]]  # what it is of, and its address
+    confusions: Sequence[HeatView]
     command: str
 
 

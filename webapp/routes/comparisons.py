@@ -14,8 +14,9 @@ from store.states import RunKind
 from store.tables import Run
 from webapp.aside import PATIENCE_S
 from webapp.dependencies import Visit, VisitingAside, allows
+from webapp.heatmaps import heat_of_differences
 from webapp.matrices import Matrices
-from webapp.pages.transitions import CellChange, ComparePage, Comparison, MatrixImage
+from webapp.pages.transitions import CellChange, ComparePage, Comparison
 from webapp.permissions import Action
 from webapp.rendering import svg_response
 from webapp.routes.transitions import (
@@ -82,7 +83,7 @@ def draw_comparison(
 
     if name not in ("heatmap", "graph"):
         raise NotFound(f"expected heatmap or graph, got {name!r}")
-    found = _whole(visit, (first, second), level)
+    found = find_whole(visit, (first, second), level)
     title = f"{second} minus {first}"
     if name == "heatmap":
         return svg_response(heatmap_svg(Heatmap(found.delta, found.states, title, "delta")))
@@ -95,7 +96,7 @@ def download_changes(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """A line a cell."""
-    found = _whole(visit, (first, second), level)
+    found = find_whole(visit, (first, second), level)
     size = len(found.states)
     cells = (found.cell((row, column)) for row in range(size - 1) for column in range(1, size))
     lines = (
@@ -112,13 +113,18 @@ def download_differences(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """All of it."""
-    found = _whole(visit, (first, second), level)
+    found = find_whole(visit, (first, second), level)
     document = {"first": first, "second": second, "level": level} | found.document()
     text = json.dumps(document, ensure_ascii=False)
     return file_response(text, "application/json", "differences.json")
 
 
-def _whole(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
+def find_whole(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
+    """How two groups differ, for whoever waits for all of it.
+
+    Raises:
+        NotFound: it takes longer than anybody waits.
+    """
     with reading(visit.engine) as session:
         found = _compared(visit, session, words, level, FILE_PATIENCE_S)
     if found is None:
@@ -161,7 +167,8 @@ def _evaluations(session: Session, level: Level) -> list[tuple[str, str]]:
 
 def _in_words(found: "Differences", words: tuple[str, str], level: Level) -> Comparison:
     low, high = found.l1_interval
-    search = f"?{urlencode({'first': words[0], 'second': words[1], 'level': level})}"
+    parts = {"first": words[0], "second": words[1], "level": level}
+    search = f"?{urlencode(parts)}"
     rising, falling = found.largest()
     start = "/transitions/compare"
     return Comparison(
@@ -177,10 +184,8 @@ def _in_words(found: "Differences", words: tuple[str, str], level: Level) -> Com
         ],
         rising=[_change(cell) for cell in rising],
         falling=[_change(cell) for cell in falling],
-        images=[
-            MatrixImage("graph", "The ten largest changes each way", f"{start}/graph.svg{search}"),
-            MatrixImage("heatmap", "All changes", f"{start}/heatmap.svg{search}"),
-        ],
+        graph=f"{start}/graph.svg{search}",
+        heatmap=heat_of_differences(found, "All changes", parts),
         files=[("cells as CSV", f"{start}/cells.csv{search}"),
                ("all of it as JSON", f"{start}/differences.json{search}")],
     )  # fmt: skip

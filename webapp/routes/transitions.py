@@ -15,12 +15,12 @@ from store.runs import PEOPLE, get_latest_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
 from webapp.aside import PATIENCE_S
+from webapp.attachments import attachment
 from webapp.dependencies import LARGEST_ROW_ID, Visit, VisitingAside, allows
 from webapp.matrices import Matrices
 from webapp.matrix_view import MATRICES, MatrixBook
 from webapp.pages.transitions import (
     Choice,
-    MatrixImage,
     RunOption,
     TransitionsPage,
 )
@@ -83,10 +83,7 @@ def _page(
         runs=options,
         levels=LEVELS,
         thresholds=sorted({*THRESHOLDS, choice.least}),
-        images=[
-            MatrixImage(name, book.heatmap(name).title, f"/transitions/{name}.svg{ending}")
-            for name in book.names
-        ] if book else [],
+        heatmaps=[book.heat(name) for name in book.names] if book else [],
         table=book.table(of) if book else None,
         groups=[title for _, title in zip(book.backings, ("P", "P⁺", "P⁻"), strict=False)]
                if book else [],
@@ -227,5 +224,4 @@ def _without_nan(value: object) -> object:
 
 def file_response(text: str, media_type: str, name: str) -> Response:
     """A file to be kept."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type=media_type, headers=headers)
+    return Response(text, media_type=media_type, headers=attachment(name))

@@ -1,6 +1,7 @@
 // A run as it goes: the server says what changed, and the page says it where it stands. A page in
 // the background listens to nothing. What is still being computed is asked for again.
-// Others hear "live:ended" on the document when a run has ended and its page shows it.
+// Others hear on the document "live:shown" when a page has been asked for again, and "live:ended"
+// when a run has ended and its page shows it.
 
 const CHART_EVERY_MS = 5000;
 const AGAIN_MS = 3000;
@@ -47,6 +48,7 @@ function reload(done) {
     document.getElementById("content").replaceWith(document.adoptNode(fresh));
     [...document.querySelectorAll("#content details")].forEach((one, n) => { one.open = open[n] ?? one.open; });
     if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("live:shown"));
     done?.();
     begin();
   };
