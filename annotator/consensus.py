@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from annotator.steps import Adjudication, AdjudicationCase, AnnotatedTrace, ControlledStep
@@ -179,6 +180,14 @@ class PairedUnits:
     b: tuple[frozenset[str], ...]
     traces: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
+
+    @cached_property
+    def by_pair(self) -> dict[tuple[frozenset[str], frozenset[str]], list[int]]:
+        """The places of the units by what the two sides said of them."""
+        found: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+        for place, pair in enumerate(zip(self.a, self.b, strict=True)):
+            found.setdefault(pair, []).append(place)
+        return found
 
 
 def pair_units(

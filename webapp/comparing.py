@@ -90,15 +90,16 @@ def find_units(
 
     Identity: the shares sum to the count of the cell.
     """
+    from annotator.agreement import project
     from annotator.confusion import share_out
 
-    a, b, _ = project_all(units, macro)[over]
-    return [
-        (place, share)
-        for place, (first, second) in enumerate(zip(a, b, strict=True))
-        for mine, theirs, share in share_out(first, second)
-        if (mine, theirs) == (source, target)
-    ]
+    found = []
+    for pair, places in units.by_pair.items():
+        first, second = pair if over == OVER[0] else project(pair, macro)
+        for mine, theirs, share in share_out(first, second):
+            if (mine, theirs) == (source, target):
+                found += [(place, share) for place in places]
+    return sorted(found)
 
 
 def compare_units(units: "PairedUnits", macro: Mapping[str, str], resamples: int) -> Compared:

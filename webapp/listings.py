@@ -21,7 +21,7 @@ from webapp.queries.outcomes import (
 )
 from webapp.queries.progress import Progress
 from webapp.rendering import count, decimal, moment, words
-from webapp.tallies import Holdings
+from webapp.tallies import Holdings, Tallies
 
 KINDS = {kind.value: kind for kind in RunKind}
 
@@ -31,6 +31,7 @@ class Asked:
     """What a list may read, and from where on."""
 
     session: Session
+    tallies: Tallies
     held: Holdings
     studies: Sequence[Progress]  # as the visitor may see them
     start: int
@@ -94,12 +95,17 @@ def list_labels(asked: Asked) -> CountPage:
         (count(found.instances if found else 0), "label instances"),
         (count(found.labels if found else 0), "distinct labels"),
     ]
-    rows = queries.list_labels(asked.session, run.id, asked.start) if run else []
+    rows = queries.list_labels(asked.session, _ranking(asked, run), asked.start) if run else []
     shown, later = _cut(rows, asked)
     cells = [[Cell(text), _n(n), _t(decimal(sure, 1))] for text, n, sure in shown]
     lead = _lead("The open labels of", run)
     return _page("Open labels", lead, totals, ("Label", "Instances", "Mean confidence"), cells,
                  "Nothing is labelled yet.", later, "mralign label run")  # fmt: skip
+
+
+def _ranking(asked: Asked, run: RunHead) -> queries.Ranking:
+    """What a run that ended gave never changes, so that it is read once."""
+    return asked.tallies.get("ranking", run.key, lambda: queries.rank_labels(asked.session, run.id))
 
 
 def _lead(what: str, run: RunHead | None) -> str:

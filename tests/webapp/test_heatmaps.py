@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 
 from annotator.plans import Plan, create_study
 from annotator.studies import finish_trace, put_labels
@@ -14,6 +15,7 @@ from store.engine import transaction
 from store.people import get_person
 from store.study_tables import Study
 from tests.webapp.conftest import SignIn, Visitor
+from tests.webapp.test_overview import add_annotators, settle_figures
 from tests.worlds import HOSTILE, THOUGHTS, World
 from webapp.heatmaps import shade
 
@@ -119,9 +121,15 @@ def test_who_is_blind_opens_no_cell(sign_in: SignIn, world: World, world_engine:
     assert sign_in("Cora").get(address).status_code == 200
 
 
-def test_the_annotators_agreement_has_its_confusions(sign_in: SignIn, world: World) -> None:
-    """Or says that there are not two of them."""
+def test_the_annotators_agreement_has_its_confusions(
+    app: FastAPI, sign_in: SignIn, world: World, world_engine: sa.Engine
+) -> None:
+    """Of the newest run of two; without one there is none."""
     ada: Visitor = sign_in("Ada")
+    assert ada.get("/counts/agreement/units?from=framing&to=framing").status_code == 404
+    add_annotators(world_engine, world)
+    ada.get("/")
+    settle_figures(app)
     html = ada.get("/counts/agreement").text
     cells = cells_of(html, "Categories")
     assert all(ada.get(cell.address).status_code == 200 for cell in cells) and cells

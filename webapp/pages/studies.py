@@ -63,12 +63,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """How far somebody is: (finished, of how many) a stratum, and in all."""
+    """How far somebody is, or all of them: (finished, of how many) a stratum, and in all."""
 
     name: str
     shares: Sequence[tuple[int, int]]
     finished: int
     traces: int
+    all: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ def show_count(
     if name not in LISTS:
         raise NotFound(f"expected one of {', '.join(LISTS)}, got {name!r}")
     with reading(visit.engine) as session:
-        held = tallies(visit).read(session)
+        known = tallies(visit)
         runs_them = visit.may(Action.RUN_STUDIES)
         studies = list_progress(session, visit.actor.person_id, runs_them)
-        page = LISTS[name](Asked(session, held, studies, after, kind))
+        page = LISTS[name](Asked(session, known, known.read(session), studies, after, kind))
     return visit.show(page)

@@ -150,16 +150,18 @@ def may_know(session: Session, visit: Visit, study: Study) -> bool:
 
 
 def _progress(shares: Sequence[Share], strata: Sequence[str]) -> list[ProgressLine]:
-    lines = []
-    for name in dict.fromkeys(share.name for share in shares):
-        own = {share.stratum: share for share in shares if share.name == name}
-        cells = [
-            (own[stratum].finished, own[stratum].traces) if stratum in own else (0, 0)
-            for stratum in strata
-        ]
-        finished, traces = (sum(cell[place] for cell in cells) for place in (0, 1))
-        lines.append(ProgressLine(name, cells, finished, traces))
-    return lines
+    names = list(dict.fromkeys(share.name for share in shares))
+    lines = [_line(name, [one for one in shares if one.name == name], strata) for name in names]
+    return [*lines, _line("All", shares, strata, True)] if len(lines) > 1 else lines
+
+
+def _line(
+    name: str, shares: Sequence[Share], strata: Sequence[str], every: bool = False
+) -> ProgressLine:
+    own = [[one for one in shares if one.stratum == stratum] for stratum in strata]
+    cells = [(sum(one.finished for one in some), sum(one.traces for one in some)) for some in own]
+    finished, traces = (sum(cell[place] for cell in cells) for place in (0, 1))
+    return ProgressLine(name, cells, finished, traces, every)
 
 
 def find_pair(
