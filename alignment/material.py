@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,7 @@ class Material:
     macro: tuple[str, ...]
     traces: tuple[LabelledTrace, ...]
     fits: Fits
+    _backings: dict[GroupName, Backing] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def polar(self) -> bool:
@@ -48,8 +49,11 @@ class Material:
         return self.fits.positive is not None
 
     def backing(self, group: GroupName) -> Backing:
-        """What stands behind the cells of one of the three matrices."""
-        return backing(self.fits.evidence.traced, self._matrix(group), self._counted(group))
+        """What stands behind the cells of one of the three matrices; worked out once."""
+        if group not in self._backings:
+            traced = self.fits.evidence.traced
+            self._backings[group] = backing(traced, self._matrix(group), self._counted(group))
+        return self._backings[group]
 
     def passages(self, group: GroupName, cell: tuple[int, int]) -> list[Passage]:
         """The moves of traces that may be the base move of a cell, the likeliest first.

@@ -97,7 +97,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
-    app.state.matrices = Matrices()
+    app.state.matrices = Matrices(engine)
     app.state.study_figures = StudyFigures()
     app.state.source_figures = SourceFigures(engine)
     app.state.tallies = Tallies()

@@ -122,7 +122,8 @@ def test_intervals_that_are_still_drawn_hold_nobody_up(
     """The page comes without them, and says so; the graph too."""
     matrices: Matrices = app.state.matrices
     with reading(world_engine) as session:
-        material = matrices.get(session, ANNOTATE_RUN, False)
+        material = matrices.find(session, ANNOTATE_RUN, False, 60.0)
+    assert material is not None
     gate = matrices._sureness._worker.submit(Event().wait, 4.0)
     html = ada.get("/transitions").text
     assert "data-pending" in html and "matrix" in html

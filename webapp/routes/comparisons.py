@@ -15,7 +15,7 @@ from store.tables import Run
 from webapp.aside import PATIENCE_S
 from webapp.dependencies import Visit, VisitingAside, allows
 from webapp.heatmaps import heat_of_differences
-from webapp.matrices import Matrices
+from webapp.matrices import Compared, Matrices
 from webapp.pages.transitions import CellChange, ComparePage, Comparison
 from webapp.permissions import Action
 from webapp.rendering import svg_response
@@ -62,7 +62,7 @@ def show_comparison(
         levels=LEVELS,
         options=options,
         evaluations=evaluations,
-        found=_in_words(found, (first, second), level) if found else None,
+        found=_in_words(found.differences, (first, second), level) if found else None,
         pending=asked and found is None and not problem,
         problem=problem,
     )
@@ -83,7 +83,7 @@ def draw_comparison(
 
     if name not in ("heatmap", "graph"):
         raise NotFound(f"expected heatmap or graph, got {name!r}")
-    found = find_whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     title = f"{second} minus {first}"
     if name == "heatmap":
         return svg_response(heatmap_svg(Heatmap(found.delta, found.states, title, "delta")))
@@ -96,7 +96,7 @@ def download_changes(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """A line a cell."""
-    found = find_whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     size = len(found.states)
     cells = (found.cell((row, column)) for row in range(size - 1) for column in range(1, size))
     lines = (
@@ -113,30 +113,34 @@ def download_differences(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """All of it."""
-    found = find_whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     document = {"first": first, "second": second, "level": level} | found.document()
     text = json.dumps(document, ensure_ascii=False)
     return file_response(text, "application/json", "differences.json")
 
 
-def find_whole(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
-    """How two groups differ, for whoever waits for all of it.
+def find_whole(visit: Visit, session: Session, words: tuple[str, str], level: Level) -> Compared:
+    """Two groups and how they differ, for whoever waits for all of it.
 
     Raises:
         NotFound: it takes longer than anybody waits.
     """
-    with reading(visit.engine) as session:
-        found = _compared(visit, session, words, level, FILE_PATIENCE_S)
+    found = _compared(visit, session, words, level, FILE_PATIENCE_S)
     if found is None:
         raise NotFound("expected the differences, which are still being computed: ask again")
     return found
 
 
+def _differences(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
+    with reading(visit.engine) as session:
+        return find_whole(visit, session, words, level).differences
+
+
 def _compared(
     visit: Visit, session: Session, words: tuple[str, str], level: Level, patience_s: float
-) -> "Differences | None":
+) -> Compared | None:
     matrices = cast(Matrices, visit.request.app.state.matrices)
-    return matrices.find_differences(session, words, level == "macro", patience_s)
+    return matrices.find_compared(session, words, level == "macro", patience_s)
 
 
 def _exact(value: float) -> str:

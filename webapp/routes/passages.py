@@ -49,7 +49,7 @@ def show_passages(
 ) -> Response:
     """The moves that may be the one asked for, the likeliest first."""
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, 0.0)
+        book = read_book(visit, session, choice)
         group = choice.of if choice.of in book.backings else "overall"
         cell = _cell(book.states, source, target)
         material = book.material
@@ -81,24 +81,24 @@ def show_compared_passages(
     skip: Skip = 0,
 ) -> Response:
     """The moves of one of two groups that may be the one asked for, the likeliest first."""
-    from alignment.material import group_passages, load_groups
+    from alignment.material import group_passages
 
-    whole = find_whole(visit, (first, second), level)
     with reading(visit.engine) as session:
-        groups = load_groups(session, first, second, level == "macro")
+        compared = find_whole(visit, session, (first, second), level)
+        groups, whole = compared.groups, compared.differences
         chosen, fitted = (groups[0], whole.first) if of == "first" else (groups[1], whole.second)
         cell = _cell(whole.states, source, target)
         found = group_passages(chosen, fitted, cell)
         walked = Walked(chosen.run_id, chosen.categories, chosen.traces, found)
-        compared = {"first": first, "second": second, "level": level}
-        parts = {**compared, "from": source, "to": target}
+        pair = {"first": first, "second": second, "level": level}
+        parts = {**pair, "from": source, "to": target}
         page = PassagesPage(
             source=source,
             target=target,
             group=chosen.name,
             groups=[(words, _search(parts, of=name), name == of)
                     for name, words in (("first", first), ("second", second))],
-            origins=[("Two groups compared", f"/transitions/compare{_search(compared)}")],
+            origins=[("Two groups compared", f"/transitions/compare{_search(pair)}")],
             found=_list(session, walked, skip, {**parts, "of": of}),
         )  # fmt: skip
     return visit.show(page)

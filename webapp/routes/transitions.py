@@ -61,7 +61,7 @@ def show_transitions(visit: VisitingAside, choice: Chosen) -> Response:
     with reading(visit.engine) as session:
         options = list_annotate_runs(session)
         try:
-            book, pending = read_book(visit, session, choice)
+            book, pending = find_book(visit, session, choice)
             problem = ""
         except (NotFound, InvalidInput) as error:
             book, pending, problem = None, False, str(error)
@@ -98,17 +98,37 @@ def _page(
     )  # fmt: skip
 
 
-def read_book(
-    visit: Visit, session: Session, choice: Choice, patience_s: float = PATIENCE_S
-) -> tuple[MatrixBook, bool]:
-    """The matrices that are asked for, and whether their intervals are still being drawn."""
+def find_book(
+    visit: Visit,
+    session: Session,
+    choice: Choice,
+    patience_s: float = PATIENCE_S,
+    sureness_patience_s: float = PATIENCE_S,
+) -> tuple[MatrixBook | None, bool]:
+    """The matrices, none while they are fitted, and whether they or their intervals are awaited."""
     matrices = cast(Matrices, visit.request.app.state.matrices)
     run_id = choice.run_id or get_latest_run(session, RunKind.ANNOTATE).id
     coarse = choice.level == "macro"
-    material = matrices.get(session, run_id, coarse)
-    sureness, pending = matrices.find_sureness(session, material, coarse, patience_s)
+    material = matrices.find(session, run_id, coarse, patience_s)
+    if material is None:
+        return None, True
+    sureness, pending = matrices.find_sureness(session, material, coarse, sureness_patience_s)
     chosen = Choice(run_id, choice.level, choice.least, choice.of)
     return MatrixBook(material, sureness, chosen), pending
+
+
+def read_book(
+    visit: Visit, session: Session, choice: Choice, sureness_patience_s: float = 0.0
+) -> MatrixBook:
+    """The matrices for whoever waits for them, with their intervals if these come soon enough.
+
+    Raises:
+        NotFound: it takes longer than anybody waits.
+    """
+    book, _ = find_book(visit, session, choice, FILE_PATIENCE_S, sureness_patience_s)
+    if book is None:
+        raise NotFound("expected the matrices, which are still being fitted: ask again")
+    return book
 
 
 def list_annotate_runs(session: Session) -> list[RunOption]:
@@ -133,7 +153,7 @@ def draw_graph(visit: VisitingAside, choice: Chosen) -> Response:
     from alignment.delta_graph import delta_graph_svg
 
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice)
+        book = read_book(visit, session, choice, PATIENCE_S)
     if not book.material.polar:
         raise NotFound("expected traces of both polarities, found none: there is no ΔP")
     title = "The largest cells of ΔP = P⁺ − P⁻, up and down"
@@ -151,7 +171,7 @@ def draw_matrix(
     if name not in MATRICES:
         raise NotFound(f"expected one of {', '.join(MATRICES)}, got {name!r}")
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, 0.0)
+        book = read_book(visit, session, choice)
     if name not in book.names:
         raise NotFound("expected traces of both polarities, found none: there is P alone")
     return svg_response(heatmap_svg(book.heatmap(name)))
@@ -161,7 +181,7 @@ def draw_matrix(
 def download_cells(visit: VisitingAside, choice: Chosen) -> Response:
     """A line a cell of every matrix: its value, its interval, and what stands behind it."""
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+        book = read_book(visit, session, choice, FILE_PATIENCE_S)
     text = "".join(write_table(CELL_COLUMNS, _lines(book)))
     return file_response(text, "text/csv", f"transitions-{book.choice.run_id}.csv")
 
@@ -186,7 +206,7 @@ def _lines(book: MatrixBook) -> Iterator[Sequence[object]]:
 def download_matrices(visit: VisitingAside, choice: Chosen) -> Response:
     """The matrices, their intervals, and what stands behind them."""
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+        book = read_book(visit, session, choice, FILE_PATIENCE_S)
     document = {
         "annotate_run": book.choice.run_id,
         "level": book.choice.level,
