@@ -7,15 +7,25 @@ from webapp.pages.heatmap import HeatCell, HeatRow, HeatView
 
 if TYPE_CHECKING:
     from alignment.differences import Differences
+    from alignment.report import Scale
     from annotator.confusion import Confusion
 
 SHADES = 10
+LARGE = 0.0995
 
 
 def shade(strength: float) -> str:
     """The class of a colour, from -1 (blue) over 0 to 1 (orange)."""
     depth = min(round(abs(strength) * SHADES), SHADES)
     return f"{'up' if strength > 0 else 'down'}-{depth}" if depth else "even"
+
+
+def text_of(value: float, scale: "Scale") -> str:
+    """What stands in a cell of a matrix; ten points and more without a decimal, to be narrow."""
+    from alignment.report import cell_text
+
+    large = scale == "delta" and abs(value) >= LARGE
+    return f"{100 * value:+.0f}" if large else cell_text(value, scale)
 
 
 def address_of(start: str, parts: dict[str, str], source: str, target: str) -> str:
@@ -63,7 +73,7 @@ def _confusion_row(
 
 def heat_of_differences(found: "Differences", title: str, parts: dict[str, str]) -> HeatView:
     """The second group minus the first, in points; a cell leads to the moves of both."""
-    from alignment.report import cell_text, strength_of
+    from alignment.report import strength_of
 
     delta = found.delta.tolist()
     largest = max(abs(value) for row in delta for value in row) or 1.0
@@ -72,7 +82,7 @@ def heat_of_differences(found: "Differences", title: str, parts: dict[str, str])
     for source, values in zip(names[:-1], delta, strict=False):
         cells = [
             HeatCell(
-                cell_text(value, "delta"),
+                text_of(value, "delta"),
                 f"{source} → {target}: {100 * value:+.1f} points",
                 shade(strength_of(value, largest, "delta")),
                 address_of(f"{start}/moves", parts, source, target),

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlmodel import Session
 
@@ -97,7 +98,9 @@ def list_labels(asked: Asked) -> CountPage:
     ]
     rows = queries.list_labels(asked.session, _ranking(asked, run), asked.start) if run else []
     shown, later = _cut(rows, asked)
-    cells = [[Cell(text), _n(n), _t(decimal(sure, 1))] for text, n, sure in shown]
+    cells = [
+        [Cell(text, _sought("/map", text)), _n(n), _t(decimal(sure, 1))] for text, n, sure in shown
+    ]
     lead = _lead("The open labels of", run)
     return _page("Open labels", lead, totals, ("Label", "Instances", "Mean confidence"), cells,
                  "Nothing is labelled yet.", later, "mralign label run")  # fmt: skip
@@ -114,13 +117,23 @@ def _lead(what: str, run: RunHead | None) -> str:
     return f"{what} run {run.id}" + (f", by {run.model}." if run.model else ".")
 
 
+def _sought(page: str, words: str) -> str:
+    """What words find on a page of what people review."""
+    return f"{page}?{urlencode({'q': words})}" if words else ""
+
+
 def list_clusters(asked: Asked) -> CountPage:
     """The clusters as the newest cluster run found them."""
     run = asked.held.cluster_run
     rows = queries.list_clusters(asked.session, run.id, asked.start) if run else []
     shown, later = _cut(rows, asked)
     cells = [
-        [Cell(name or "unnamed"), _n(labels), _n(instances), _t(decimal(cohesion))]
+        [
+            Cell(name or "unnamed", _sought("/clusters", name)),
+            _n(labels),
+            _n(instances),
+            _t(decimal(cohesion)),
+        ]
         for name, labels, instances, cohesion in shown
     ]
     lead = _lead("As found by", run) + " What people made of them since stands in the review."

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from webapp.heatmaps import address_of, shade
+from webapp.heatmaps import address_of, shade, text_of
 from webapp.pages.heatmap import HeatCell, HeatRow, HeatView
 from webapp.pages.transitions import CellView, Choice, RowBacking, RowView, TableView
 
@@ -106,7 +106,7 @@ class MatrixBook:
         return HeatView(name, drawn.title, caption, self.states[1:], rows, file)
 
     def _heat_row(self, name: str, drawn: "Heatmap", row: int, doubtful: bool) -> HeatRow:
-        from alignment.report import cell_text, strength_of
+        from alignment.report import strength_of
 
         source, group = self.states[row], MATRICES[name][2]
         values, moves = drawn.matrix[row].tolist(), self.backings[group].moves[row].tolist()
@@ -114,7 +114,7 @@ class MatrixBook:
         parts = {**self.choice.parts(), "of": group}
         cells = []
         for target, value, count in zip(self.states[1:], values[1:], moves[1:], strict=True):
-            text, held = cell_text(value, drawn.scale), count >= LEAST_SHOWN
+            text, held = text_of(value, drawn.scale), count >= LEAST_SHOWN
             words = f"{source} → {target}: {UNITS[drawn.scale].format(value, 100 * value)}"
             address = address_of("/transitions/moves", parts, source, target) if held else ""
             colour = shade(strength_of(value, largest, drawn.scale))

@@ -1,8 +1,10 @@
 """The overview: each number is what its link shows, and nobody learns there what they may not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -305,3 +307,17 @@ def test_progress_reads_the_same_as_the_study(study: Study, world_engine: sa.Eng
         assert list_progress(session, cora.id, runs_them=False) == []
     assert found.finished == sum(share.finished for share in shares) == 6
     assert (found.ready, found.settled, found.traces) == (3, 0, 3)
+
+
+def test_a_label_and_a_cluster_that_are_counted_are_found_in_the_review(
+    sign_in: SignIn, world: World
+) -> None:
+    """A name with markup and signs of an address in it too."""
+    ada = sign_in("Ada")
+    for name in ("labels", "clusters"):
+        html = ada.get(f"/counts/{name}").text
+        rows = re.findall(r'<th scope="row"><a href="([^"]+)"><bdi>([^<]*)</bdi>', html)
+        assert len(rows) > 5
+        for address, text in rows:
+            shown = ada.get(unescape(address))
+            assert shown.status_code == 200 and "is like that" not in shown.text, text
