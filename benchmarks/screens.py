@@ -72,9 +72,7 @@ FILES: Mapping[str, Sequence[str]] = {
     "/transitions/compare/differences.json": (f"/transitions/compare/differences.json?{COMPARED}",),
     "/transitions/compare/{name}.svg": (f"/transitions/compare/heatmap.svg?{COMPARED}",),
     "/transitions/{name}.svg": ("/transitions/p.svg", "/transitions/delta.svg"),
-    "/versions/{version_id}/whatif/{name}.svg": (
-        "/versions/{version_id}/whatif/overall.svg?do=assign&anchor={other}&category=retrieval",
-    ),
+    "/versions/{version_id}/whatif/{name}.svg": (),  # `benchmarks.insight --only pages` times it
 }
 # What a second reader sees otherwise: blind, with less to do, or refused.
 OTHERWISE = (

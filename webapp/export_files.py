@@ -3,11 +3,15 @@
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from alignment.export import MANIFEST_FILE
 from store.errors import MralignError, NotFound
@@ -113,15 +117,24 @@ def open_file(export: ExportRow, run_id: int, name: str) -> tuple[FileIO, int]:
     return file, size
 
 
-def read_pieces(file: FileIO, size: int) -> Iterator[bytes]:
-    """The file piece by piece, never more than `size`; it is closed at the end."""
-    with file:
-        left = size
-        while left and (piece := file.read(min(PIECE_BYTES, left))):
-            left -= len(piece)
-            yield piece
+class OpenFile(StreamingResponse):
+    """A file of `size` bytes, sent piece by piece, and closed whether all of it arrived or not."""
+
+    def __init__(self, file: FileIO, size: int, media_type: str, headers: dict[str, str]) -> None:
+        told = {**headers, "Content-Length": str(size)}
+        super().__init__(_pieces(file, size), media_type=media_type, headers=told)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
 
 
-def _pieces(file: FileIO) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
+def _pieces(file: FileIO, size: int = sys.maxsize) -> Iterator[bytes]:
+    """The file piece by piece, no more than so many bytes of it."""
+    while size and (piece := file.read(min(PIECE_BYTES, size))):
+        size -= len(piece)
         yield piece

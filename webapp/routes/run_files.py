@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from store.engine import reading
 from store.errors import NotFound
@@ -13,7 +13,7 @@ from store.runs import get_run
 from store.states import RunKind
 from webapp.attachments import attachment
 from webapp.dependencies import RowId, Visiting, VisitingAside, allows
-from webapp.export_files import open_file, read_pieces
+from webapp.export_files import OpenFile, open_file
 from webapp.permissions import Action
 from webapp.queries import runs
 from webapp.spreadsheets import write_table
@@ -32,8 +32,7 @@ def download_file(visit: VisitingAside, run_id: RowId, name: FileName) -> Respon
         raise NotFound(f"expected an export run, but run {run_id} wrote no training set")
     file, size = open_file(export, run_id, name)
     kind = KINDS.get(name[name.rfind(".") :], "application/octet-stream")
-    headers = {**attachment(f"export-{run_id}-{name}"), "Content-Length": str(size)}
-    return StreamingResponse(read_pieces(file, size), media_type=kind, headers=headers)
+    return OpenFile(file, size, kind, attachment(f"export-{run_id}-{name}"))
 
 
 @router.get("/curve.csv", dependencies=[allows(Action.READ)])
