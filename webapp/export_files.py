@@ -102,19 +102,26 @@ def open_file(export: ExportRow, run_id: int, name: str) -> tuple[FileIO, int]:
             f"{name} of export run {run_id} is gone: expected it in {export.folder} on the machine "
             "that serves these pages; bring the folder back, or run the export again"
         ) from error
+    try:
+        return file, _require_same(file, f"{name} of export run {run_id}", said[name].get("sha256"))
+    except BaseException:
+        file.close()
+        raise
+
+
+def _require_same(file: FileIO, name: str, wanted: object) -> int:
+    """The size of a file that has this sha256; afterwards it is read from the beginning again."""
     size, digest = 0, hashlib.sha256()
     for piece in _pieces(file):
         size += len(piece)
         digest.update(piece)
-    wanted = said[name].get("sha256")
     if digest.hexdigest() != wanted:
-        file.close()
         raise FileChanged(
-            f"{name} of export run {run_id} was changed since it was written: its sha256 is "
-            f"{digest.hexdigest()}, the manifest says {wanted}; run the export again"
+            f"{name} was changed since it was written: its sha256 is {digest.hexdigest()}, the "
+            f"manifest says {wanted}; run the export again"
         )
     file.seek(0)
-    return file, size
+    return size
 
 
 class OpenFile(StreamingResponse):
