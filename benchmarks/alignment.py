@@ -147,8 +147,8 @@ def smollm(options: argparse.Namespace, folder: Path) -> Found:
     Before the first step a policy is its own reference and every reward is 0, so the loss is
     mean(λ)/2, which the first step confirms. The pairs are those of the epoch, before and after.
     """
-    from alignment.recipe import TrainingConfig
-    from alignment.training import Observer, train_from_export
+    from alignment.training.course import Observer, train_from_export
+    from alignment.training.recipe import TrainingConfig
     from benchmarks.learning import answers_of, loss_after
     from benchmarks.policies import write_real_export
 

@@ -24,7 +24,7 @@ from store.tables import (
     Trace,
     TracePair,
 )
-from taxonomy import versions
+from taxonomy.versions import lifecycle
 
 MOVES, TWO_LABEL_SHARE = 50_000, 0.94
 PIECE = "Let me think about this once more, step by step, and then.\n\n"
@@ -33,7 +33,7 @@ Rows = dict[Any, list[dict[str, Any]]]
 
 def annotate(session: Session, seeded: Seeded, moves: int = MOVES) -> int:
     """Freeze the version, annotate simulated traces with it, and draft the next; its number."""
-    for move in (versions.submit, versions.approve, versions.freeze):
+    for move in (lifecycle.submit, lifecycle.approve, lifecycle.freeze):
         move(session, seeded.version_id, person=None, reason="the first vocabulary")
     run = Run(
         kind=RunKind.ANNOTATE, status=RunStatus.SUCCEEDED, code_version="-",
@@ -44,7 +44,7 @@ def annotate(session: Session, seeded: Seeded, moves: int = MOVES) -> int:
     rows = _rows(session, seeded, run.id, moves)
     for table, some in rows.items():
         session.execute(sa.insert(table), some)
-    return versions.create_draft(session, "v2", parent=seeded.version_id).id
+    return lifecycle.create_draft(session, "v2", parent=seeded.version_id).id
 
 
 def _rows(session: Session, seeded: Seeded, run_id: int, moves: int) -> Rows:

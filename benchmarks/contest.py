@@ -14,16 +14,16 @@ from typing import Any
 
 import torch
 
-from alignment.batches import group_steps, plan_batches
-from alignment.logprobs import Scorer
-from alignment.policy import Policy, load_policy, policy_hash, prepare_tuning
-from alignment.processes import open_processes
-from alignment.recipe import TrainingConfig
-from alignment.reference import ReferenceCache, write_cache
-from alignment.rows import read_export
-from alignment.tokens import TokenizedExample, open_encoder, tokenize_rows
-from alignment.trainer import Trainer
-from alignment.training import FORWARD_TOKENS
+from alignment.export.rows import read_export
+from alignment.export.tokens import TokenizedExample, open_encoder, tokenize_rows
+from alignment.policies.logprobs import Scorer
+from alignment.policies.policy import Policy, load_policy, policy_hash, prepare_tuning
+from alignment.training.batches import group_steps, plan_batches
+from alignment.training.course import FORWARD_TOKENS
+from alignment.training.processes import open_processes
+from alignment.training.recipe import TrainingConfig
+from alignment.training.reference import ReferenceCache, write_cache
+from alignment.training.trainer import Trainer
 from benchmarks.parity import trl_trainer
 
 RATE = 5e-6

@@ -13,11 +13,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment.bootstrap import bootstrap
-from alignment.fits import Evidence, Fits, FitSettings, MatrixName, fit_evidence
-from alignment.moves import Chains, pack_by_trace
-from alignment.report import weight_matrix
-from alignment.transitions import EMSettings, allowed_cells, fit
+from alignment.transitions.bootstrap import bootstrap
+from alignment.transitions.fits import Evidence, Fits, FitSettings, MatrixName, fit_evidence
+from alignment.transitions.matrices import EMSettings, allowed_cells, fit
+from alignment.transitions.moves import Chains, pack_by_trace
+from alignment.transitions.report import weight_matrix
 from benchmarks.simulation import CATEGORIES, Matrix, draw_truth, simulate
 
 POSITIVE_TRACES, NEGATIVE_TRACES = 1_400, 600  # near the paper's shares

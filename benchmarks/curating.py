@@ -19,9 +19,9 @@ from store.engine import get_engine, reading, transaction
 from store.errors import NotFound
 from store.states import VersionStatus
 from store.taxonomies import get_version
-from taxonomy.curation import get_review_state, undo
-from taxonomy.versions import reopen
-from taxonomy.vocabulary import get_preset
+from taxonomy.review.curation import get_review_state, undo
+from taxonomy.versions.lifecycle import reopen
+from taxonomy.vocabulary.presets import get_preset
 
 WRONG, SPLITS, NOISE, RENAMES = 16, 4, 5, 6
 BOARD = """JSON.stringify([...document.querySelectorAll('[data-lane]')].map((lane) => ({

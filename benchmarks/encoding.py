@@ -20,8 +20,8 @@ from benchmarks.taxonomy import Gold, guided, read_gold, score
 from gateway.embeddings import Encoder, Vectors
 from gateway.onnx_forward import OnnxForward, export
 from gateway.settings import Runtime
-from taxonomy.anchors import get_preset_labels
-from taxonomy.spreading import decide
+from taxonomy.guidance.anchors import get_preset_labels
+from taxonomy.guidance.spreading import decide
 
 PHRASES = 10_000
 SAMPLE = 1_000

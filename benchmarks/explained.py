@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alignment.lineage import explain_place, get_export
-from alignment.places import at_character
+from alignment.explanation.lineage import explain_place, get_export
+from alignment.explanation.places import at_character
 from benchmarks.settings import environment
 from benchmarks.stages import measure
 from store.engine import get_engine, reading

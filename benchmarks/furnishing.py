@@ -13,11 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from alignment.fits import FitSettings
-from alignment.pool import ExportSettings
-from alignment.run import export_training_set
-from annotator.plans import Plan, create_study
-from annotator.studies import finish_trace, put_labels
+from alignment.export.pool import ExportSettings
+from alignment.export.run import export_training_set
+from alignment.transitions.fits import FitSettings
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import finish_trace, put_labels
 from store import studies, verdicts
 from store.annotations import StepRow, add_steps
 from store.engine import transaction
@@ -37,9 +37,9 @@ from store.tables import (
     TrainingRun,
 )
 from store.taxonomies import list_categories
-from taxonomy import versions
-from taxonomy.curation import Assign, Remark, decide, get_review_state
-from taxonomy.judging import judge
+from taxonomy.review.curation import Assign, Remark, decide, get_review_state
+from taxonomy.review.judging import judge
+from taxonomy.versions import lifecycle
 
 TRACES = 12
 FIGURE = {"count": 1, "n": 4, "value": 0.25, "low": 0.0456, "high": 0.6994}
@@ -207,10 +207,10 @@ def _versions(session: Session, draft: TaxonomyVersion) -> tuple[int, int]:
     """One in review, one approved."""
     made = []
     for name in ("in review", "approved"):
-        made.append(versions.create_draft(session, name, cluster_run_id=draft.cluster_run_id,
+        made.append(lifecycle.create_draft(session, name, cluster_run_id=draft.cluster_run_id,
                                           preset="mr-align-15").id)  # fmt: skip
-        versions.submit(session, made[-1], person=None, reason="ready")
-    versions.approve(session, made[1], person=None, reason="agreed")
+        lifecycle.submit(session, made[-1], person=None, reason="ready")
+    lifecycle.approve(session, made[1], person=None, reason="agreed")
     return made[0], made[1]
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from alignment.edits import LabelEvidence
-from alignment.fits import FitSettings
-from alignment.moves import NO_LABEL
-from alignment.whatif import Ground
+from alignment.inspection.edits import LabelEvidence
+from alignment.inspection.whatif import Ground
+from alignment.transitions.fits import FitSettings
+from alignment.transitions.moves import NO_LABEL
 from benchmarks.simulation import simulate_moves
 
 TOKENS_A_UNIT = 70

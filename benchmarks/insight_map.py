@@ -25,7 +25,7 @@ from store import people, schema
 from store.engine import get_engine, transaction
 from store.states import Role, RunKind, RunStatus
 from store.tables import Cluster, ClusterMembership, OpenLabel, Run
-from taxonomy.versions import create_draft
+from taxonomy.versions.lifecycle import create_draft
 
 SIZES = {2_473: 80, 100_000: 400}  # labels: clusters
 WIDTH, HEIGHT = 1440, 900

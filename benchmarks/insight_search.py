@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from annotator.segmentation import segment
+from annotator.traces.segmentation import segment
 from benchmarks.review_server import server
 from benchmarks.seeding import PASSWORD
 from benchmarks.visitors import Visitor, p95

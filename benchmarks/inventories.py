@@ -10,16 +10,16 @@ from store.labels import get_or_add_open_labels
 from store.runs import finish_run, start_run
 from store.states import RunKind, RunStatus, ThinkingMode
 from store.tables import LabelInstance, Question, Run, Segment, Trace
-from taxonomy.assignment import place, propose
-from taxonomy.discovery import Discovery
-from taxonomy.embedding import Embed, Vectors, embed_texts
-from taxonomy.findings import write_findings
-from taxonomy.graph import divide
-from taxonomy.guidance import Guidance, guide
-from taxonomy.guides import guide_of_preset
-from taxonomy.inventory import InventoryLabel, label_text
-from taxonomy.naming import ClusterName
-from taxonomy.vocabulary import DEFAULT_PRESET
+from taxonomy.clusters.assignment import place, propose
+from taxonomy.clusters.naming import ClusterName
+from taxonomy.discovery.findings import write_findings
+from taxonomy.discovery.guides import guide_of_preset
+from taxonomy.discovery.named_clusters import Discovery
+from taxonomy.discovery.shares import Guidance, guide
+from taxonomy.labels.embedding import Embed, Vectors, embed_texts
+from taxonomy.labels.graph import divide
+from taxonomy.labels.inventory import InventoryLabel, label_text
+from taxonomy.vocabulary.presets import DEFAULT_PRESET
 
 
 def write_labels(

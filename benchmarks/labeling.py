@@ -111,8 +111,8 @@ def injections(
     options: argparse.Namespace, folder: Path
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Orders in traces: labels that follow one offline, and fences that one breaks in a request."""
-    from annotator.offline import OfflineLabeler
-    from annotator.steps import TraceView
+    from annotator.embedded.offline import OfflineLabeler
+    from annotator.labeling.steps import TraceView
     from gateway.embeddings import Encoder
 
     texts, followed, broken = hostile_texts(), 0, 0
@@ -147,7 +147,7 @@ def labels_by_segment(labeled: Any) -> dict[int, set[str]]:
 
 def fences_hold(trace: Any) -> bool:
     """Whether the request has exactly its own marks, and every segment between two of them."""
-    from annotator.endpoint import endpoint_labeler
+    from annotator.language_models.endpoint import endpoint_labeler
 
     sent: list[Any] = []
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from annotator.decoding import Labels
-from annotator.steps import CategoryView, TraceView
+from annotator.distillation.decoding import Labels
+from annotator.labeling.steps import CategoryView, TraceView
 
 
 @dataclass(frozen=True)

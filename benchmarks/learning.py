@@ -4,17 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from alignment.evaluation import judge, response_of, score
-from alignment.examples import prompt_messages
-from alignment.generation import Decoding, generate
-from alignment.logprobs import Scorer
-from alignment.policy import load_policy
-from alignment.preparation import Prepared
-from alignment.processes import open_processes
-from alignment.recipe import TrainingResult
-from alignment.reference import read_cache
-from alignment.trainer import Trainer
-from alignment.training import FORWARD_TOKENS
+from alignment.measures.scores import judge, response_of, score
+from alignment.policies.generation import Decoding, generate
+from alignment.policies.logprobs import Scorer
+from alignment.policies.policy import load_policy
+from alignment.training.course import FORWARD_TOKENS
+from alignment.training.preparation import Prepared
+from alignment.training.processes import open_processes
+from alignment.training.recipe import TrainingResult
+from alignment.training.reference import read_cache
+from alignment.training.trainer import Trainer
+from alignment.transitions.examples import prompt_messages
 
 ASKED = (("Who wrote Hamlet?", "Shakespeare"), ("What is the capital of Peru?", "Lima"))
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from alignment.moves import NO_LABEL, Chains
-from alignment.transitions import EMSettings
+from alignment.transitions.matrices import EMSettings
+from alignment.transitions.moves import NO_LABEL, Chains
 
 Corpus = Sequence[Sequence[Sequence[int]]]  # traces of label sets of category indices
 Rows = list[list[float]]

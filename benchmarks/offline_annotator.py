@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from annotator.decoding import Decoding, Labels
-from annotator.distillation import distill
-from annotator.evidence import Embed, Segments, read_segments
-from annotator.features import rows_of, shape_matrix
-from annotator.head import Head
-from annotator.lessons import Lessons
-from annotator.orders import names_of
-from annotator.panel import OfflinePanel
-from annotator.steps import CategoryView
+from annotator.distillation.decoding import Decoding, Labels
+from annotator.distillation.features import rows_of, shape_matrix
+from annotator.distillation.head import Head
+from annotator.distillation.learning import distill
+from annotator.distillation.lessons import Lessons
+from annotator.embedded.evidence import Embed, Segments, read_segments
+from annotator.embedded.panel import OfflinePanel
+from annotator.labeling.orders import names_of
+from annotator.labeling.steps import CategoryView
 from benchmarks.labelled import People, load_categories, load_people
 from benchmarks.offline_speed import measure_speed
 from benchmarks.people_share import Comparison, calibration_error

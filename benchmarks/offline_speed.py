@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from annotator.distillation import distill
-from annotator.distilled import DistilledPanel
-from annotator.evidence import read_segments
-from annotator.features import shape_matrix
-from annotator.lessons import Lessons
-from annotator.offline import OfflineLabeler
-from annotator.orders import names_of
-from annotator.steps import CategoryView
+from annotator.distillation.distilled import DistilledPanel
+from annotator.distillation.features import shape_matrix
+from annotator.distillation.learning import distill
+from annotator.distillation.lessons import Lessons
+from annotator.embedded.evidence import read_segments
+from annotator.embedded.offline import OfflineLabeler
+from annotator.labeling.orders import names_of
+from annotator.labeling.steps import CategoryView
 from benchmarks.labelled import People
 
 ROUNDS = 3

@@ -14,11 +14,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-from alignment.delta_graph import delta_graph_svg
-from alignment.differences import Cell, Differences, compare
-from alignment.examples import Unit
-from alignment.fits import LabelledTrace
-from alignment.report import Heatmap, heatmap_svg, matrix_text
+from alignment.transitions.delta_graph import delta_graph_svg
+from alignment.transitions.differences import Cell, Differences, compare
+from alignment.transitions.examples import Unit
+from alignment.transitions.fits import LabelledTrace
+from alignment.transitions.report import Heatmap, heatmap_svg, matrix_text
 from benchmarks.record import save
 from benchmarks.settings import data_file
 

@@ -3,7 +3,7 @@
 TRL's trainer is built as its users build it, and asked for its loss; nothing of it is rewritten.
 The same numbers are kept as a fixture for where TRL is not installed:
 
-    python -m benchmarks.parity --write tests/alignment/trl_kto.json
+    python -m benchmarks.parity --write tests/alignment/training/trl_kto.json
 """
 
 import argparse
@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignment.batches import MicroBatch
-from alignment.logprobs import Scorer
-from alignment.policy import Policy, load_policy, prepare_tuning
-from alignment.processes import open_processes
-from alignment.recipe import TrainingConfig
-from alignment.reference import PairedExamples, ReferenceCache
-from alignment.tiny import build_tiny_policy
-from alignment.tokens import TokenizedExample
-from alignment.trainer import Trainer
+from alignment.export.tokens import TokenizedExample
+from alignment.policies.logprobs import Scorer
+from alignment.policies.policy import Policy, load_policy, prepare_tuning
+from alignment.policies.tiny import build_tiny_policy
+from alignment.training.batches import MicroBatch
+from alignment.training.processes import open_processes
+from alignment.training.recipe import TrainingConfig
+from alignment.training.reference import PairedExamples, ReferenceCache
+from alignment.training.trainer import Trainer
 
 BATCH, RANK = 4, 4
 LAMBDA_C, LAMBDA_R = 1.0, 1.5

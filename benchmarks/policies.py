@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from alignment.candidates import question_key
-from alignment.examples import THINKING_OPENS, completion_text, prompt_messages
-from alignment.policy import quiet_transformers
-from annotator.segmentation import segment
+from alignment.polarity.candidates import question_key
+from alignment.policies.policy import quiet_transformers
+from alignment.transitions.examples import THINKING_OPENS, completion_text, prompt_messages
+from annotator.traces.segmentation import segment
 
 PACKED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 

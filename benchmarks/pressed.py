@@ -11,9 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from annotator.endpoint import endpoint_labeler
-from annotator.run import run_labeling
-from annotator.segmentation import segment
+from annotator.labeling.run import run_labeling
+from annotator.language_models.endpoint import endpoint_labeler
+from annotator.traces.segmentation import segment
 from gateway.door import open_role
 from gateway.limits import Retries
 from gateway.roles import Role, resolve_role
@@ -111,7 +111,7 @@ def label(
 
 def requests_of(url: str, address: str) -> list[dict[str, Any]]:
     """The bodies that a run over the database would send."""
-    from annotator.run import rehearse_labeling
+    from annotator.labeling.run import rehearse_labeling
     from gateway.dialect import Dialect
     from gateway.exchange import ChatRequest
     from gateway.forecast import Rehearsal

@@ -20,7 +20,7 @@ from store.tables import (
     Segment,
     Trace,
 )
-from taxonomy.versions import create_draft
+from taxonomy.versions.lifecycle import create_draft
 
 INSTANCES, LABELS, CLUSTERS, NOISE = 23_878, 2_473, 80, 120
 SEGMENTS_A_TRACE = 14

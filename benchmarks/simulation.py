@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alignment.moves import NO_LABEL, Chains
+from alignment.transitions.moves import NO_LABEL, Chains
 
 Matrix = NDArray[np.float64]
 CATEGORIES = 15

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, folder: Path) -> tuple[list[Measured], dict
 
 def _policy(folder: Path) -> None:
     """A tiny Qwen3-architecture policy beside the export."""
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     samples = Path(__file__).parents[1] / "mralign" / "samples" / "traces.jsonl"
     build_tiny_policy(samples.read_text("utf-8").splitlines(), folder / "policy")

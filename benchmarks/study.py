@@ -21,8 +21,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
-from annotator.plans import Plan, create_study
-from annotator.studies import CONSENSUS
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import CONSENSUS
 from benchmarks import annotated, seeding
 from benchmarks.insight import ARGUMENTS
 from benchmarks.record import save

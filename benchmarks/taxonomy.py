@@ -21,16 +21,16 @@ from benchmarks.record import save
 from benchmarks.taxonomy_optics import measure_optics
 from benchmarks.taxonomy_peers import default_folder, measure_peers
 from benchmarks.taxonomy_scale import measure_scale
-from taxonomy.anchors import KnownLabels, build_anchors, get_preset_labels
-from taxonomy.answers import Answers
-from taxonomy.embedding import Embed, Vectors
-from taxonomy.folding import Folder, fold_text
-from taxonomy.merging import propose_tree
-from taxonomy.queue import rank_questions, weigh_rows
-from taxonomy.spreading import UNASSIGNED, Guess, Inventory, decide, fold_inventory, guess
-from taxonomy.stability import adjusted_rand_index
-from taxonomy.state import CategoryText
-from taxonomy.vocabulary import DEFAULT_PRESET, get_preset
+from taxonomy.clusters.stability import adjusted_rand_index
+from taxonomy.discovery.merging import propose_tree
+from taxonomy.events.state import CategoryText
+from taxonomy.guidance.anchors import KnownLabels, build_anchors, get_preset_labels
+from taxonomy.guidance.answers import Answers
+from taxonomy.guidance.queue import rank_questions, weigh_rows
+from taxonomy.guidance.spreading import UNASSIGNED, Guess, Inventory, decide, fold_inventory, guess
+from taxonomy.labels.embedding import Embed, Vectors
+from taxonomy.labels.folding import Folder, fold_text
+from taxonomy.vocabulary.presets import DEFAULT_PRESET, get_preset
 
 ANSWERS = 200
 SLIP_SHARE = 0.1

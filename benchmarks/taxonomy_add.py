@@ -25,9 +25,9 @@ from benchmarks.taxonomy_scale import make_labels
 from store import schema
 from store.engine import get_engine
 from store.labels import label_key
-from taxonomy.addition import add_labels
-from taxonomy.embedding import Vectors
-from taxonomy.run import read_inventory
+from taxonomy.discovery.addition import add_labels
+from taxonomy.discovery.run import read_inventory
+from taxonomy.labels.embedding import Vectors
 
 DIMENSION = 384
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from taxonomy.clustering import by_optics
-from taxonomy.embedding import Embed, embed_texts
-from taxonomy.inventory import PAPER_MIN_COUNT
-from taxonomy.stability import adjusted_rand_index, silhouette
+from taxonomy.clusters.clustering import by_optics
+from taxonomy.clusters.stability import adjusted_rand_index, silhouette
+from taxonomy.labels.embedding import Embed, embed_texts
+from taxonomy.labels.inventory import PAPER_MIN_COUNT
 
 
 def measure_optics(

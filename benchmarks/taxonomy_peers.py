@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taxonomy.embedding import Embed, Vectors
-from taxonomy.inventory import InventoryLabel
-from taxonomy.merging import propose_tree
-from taxonomy.naming import name_groups
-from taxonomy.spreading import fold_inventory
-from taxonomy.stability import adjusted_rand_index
+from taxonomy.clusters.naming import name_groups
+from taxonomy.clusters.stability import adjusted_rand_index
+from taxonomy.discovery.merging import propose_tree
+from taxonomy.guidance.spreading import fold_inventory
+from taxonomy.labels.embedding import Embed, Vectors
+from taxonomy.labels.inventory import InventoryLabel
 
 BERTOPIC = "bertopic==0.17.4"
 # What BERTopic needs where vectors are given; its own list would bring a second torch.

@@ -21,13 +21,13 @@ from benchmarks.taxonomy import CATEGORIES, Gold, RememberingEncoder, read_gold,
 from store import schema
 from store.engine import get_engine, reading, transaction
 from store.labels import label_key
-from taxonomy.curation import ReviewState, decide, get_review_state
-from taxonomy.decisions import Assign, MarkNoise
-from taxonomy.embedding import Embed
-from taxonomy.run import read_inventory
-from taxonomy.versions import create_draft
-from taxonomy.views import LabelView
-from taxonomy.vocabulary import DEFAULT_PRESET
+from taxonomy.discovery.run import read_inventory
+from taxonomy.events.decisions import Assign, MarkNoise
+from taxonomy.labels.embedding import Embed
+from taxonomy.review.curation import ReviewState, decide, get_review_state
+from taxonomy.review.views import LabelView
+from taxonomy.versions.lifecycle import create_draft
+from taxonomy.vocabulary.presets import DEFAULT_PRESET
 
 ANSWERS = 200
 POSITIONS = {category.key: number for number, category in enumerate(CATEGORIES)}

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from taxonomy.anchors import build_anchors, get_preset_labels
-from taxonomy.answers import Answers
-from taxonomy.embedding import Embed
-from taxonomy.folding import split_moves
-from taxonomy.queue import rank_questions, weigh_rows
-from taxonomy.spreading import fold_inventory, guess
-from taxonomy.vocabulary import DEFAULT_PRESET, get_preset
+from taxonomy.guidance.anchors import build_anchors, get_preset_labels
+from taxonomy.guidance.answers import Answers
+from taxonomy.guidance.queue import rank_questions, weigh_rows
+from taxonomy.guidance.spreading import fold_inventory, guess
+from taxonomy.labels.embedding import Embed
+from taxonomy.labels.folding import split_moves
+from taxonomy.vocabulary.presets import DEFAULT_PRESET, get_preset
 
 SIZES = (10_000, 30_000, 100_000)
 

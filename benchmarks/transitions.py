@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from alignment.edits import (
+from alignment.inspection.edits import (
     Edit,
     MergeCategories,
     MoveLabels,
     RetireCategory,
     SplitCategory,
 )
-from alignment.moves import Chains, pack
-from alignment.transitions import PRESETS, Preset, fit, mean_l1
-from alignment.whatif import survey, what_if
+from alignment.inspection.whatif import survey, what_if
+from alignment.transitions.matrices import PRESETS, Preset, fit, mean_l1
+from alignment.transitions.moves import Chains, pack
 from benchmarks.coverage import NAMES, coverage
 from benchmarks.explained import explained_share
 from benchmarks.grounds import simulated_ground

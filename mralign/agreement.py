@@ -15,8 +15,8 @@ from webapp.comparing import OVER
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignment.induced import Distance
-    from annotator.agreement import Agreement, Figure
+    from alignment.transitions.induced import Distance
+    from annotator.agreement.coefficients import Agreement, Figure
     from store.tables import Run
     from webapp.comparing import Compared
 
@@ -129,7 +129,7 @@ def figure_rows(figures: "dict[str, Agreement]") -> list[tuple[str, ...]]:
 
 def note_dependence(*models: str) -> None:
     """Say where the two sources read the same evidence."""
-    from annotator.panel import NOT_INDEPENDENT
+    from annotator.embedded.panel import NOT_INDEPENDENT
 
     if all("offline" in model for model in models):
         say(f"Note: {NOT_INDEPENDENT}.")
@@ -144,7 +144,7 @@ def _cell(figure: "Figure") -> str:
 
 
 def _write_svg(path: Path, compared: Comparison) -> None:
-    from annotator.handing import new_file
+    from annotator.exchange.handing import new_file
     from webapp.confusion_view import confusion_svg
 
     with new_file(path) as file:

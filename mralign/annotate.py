@@ -42,7 +42,7 @@ from store.states import RunKind
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from annotator.run import Vocabulary
+    from annotator.labeling.run import Vocabulary
     from store.tables import Run
 
 app = typer.Typer(
@@ -102,7 +102,7 @@ def run(
     go out as files, first those of both annotators, then the adjudicator's. The exit code is 3
     where a trace could not be annotated.
     """
-    from annotator.run import load_vocabulary
+    from annotator.labeling.run import load_vocabulary
 
     engine = open_database()
     vocabulary = load_vocabulary(engine, taxonomy)
@@ -151,8 +151,8 @@ def _conclude(engine: "sa.Engine", finished: "Run") -> None:
 
 
 def _run_offline(engine: "sa.Engine", vocabulary: "Vocabulary", job: dict[str, Any]) -> "Run":
-    from annotator.panel import OfflinePanel
-    from annotator.run import run_annotation
+    from annotator.embedded.panel import OfflinePanel
+    from annotator.labeling.run import run_annotation
     from gateway.embeddings import cached_encoder
 
     panel = OfflinePanel(cached_encoder(engine), vocabulary.categories)

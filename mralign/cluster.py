@@ -16,8 +16,8 @@ from store.errors import InvalidInput
 from store.states import RunKind
 from store.tables import Run
 from store.taxonomies import list_clusters, list_memberships
-from taxonomy.clustering import Method
-from taxonomy.vocabulary import DEFAULT_PRESET
+from taxonomy.clusters.clustering import Method
+from taxonomy.vocabulary.presets import DEFAULT_PRESET
 
 app = typer.Typer(
     help="Cluster the open labels, and look at the clusters.",
@@ -67,7 +67,7 @@ def run(
     if discover and version is not None:
         raise InvalidInput("expected a version's categories or new ones, got both; choose one")
     from gateway.embeddings import cached_encoder
-    from taxonomy.run import run_clustering
+    from taxonomy.discovery.run import run_clustering
 
     engine = open_database()
     with progress("cluster") as advance:
@@ -117,8 +117,8 @@ def add(
     The result is a cluster run of its own; `mralign taxonomy recluster` puts a version on it.
     """
     from gateway.embeddings import cached_encoder
-    from taxonomy.addition import STAGES as steps
-    from taxonomy.addition import add_labels
+    from taxonomy.discovery.addition import STAGES as steps
+    from taxonomy.discovery.addition import add_labels
 
     engine = open_database()
     with progress("add") as advance:

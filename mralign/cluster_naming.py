@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.roles import Role, RoleSettings
-    from taxonomy.namer import Named
+    from taxonomy.clusters.namer import Named
 
 
 ClusterRun = Annotated[int | None, typer.Option(help="The cluster run; the newest by default.")]
@@ -58,7 +58,7 @@ def name(
     """
     from gateway.door import open_role
     from gateway.embeddings import cached_encoder
-    from taxonomy.naming_run import Namer, describe_run
+    from taxonomy.discovery.naming_run import Namer, describe_run
 
     engine = open_database()
     number = chosen_run(engine, RunKind.CLUSTER, run).id

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from gateway.embeddings import CachedEncoder
     from gateway.roles import RoleSettings
-    from taxonomy.arranging_run import Outcome
+    from taxonomy.discovery.arranging_run import Outcome
 
 
 def propose(
@@ -52,8 +52,8 @@ def propose(
     """
     from gateway.door import open_role
     from gateway.embeddings import cached_encoder
-    from taxonomy.arranging_run import propose_for_run
-    from taxonomy.naming_run import Namer
+    from taxonomy.discovery.arranging_run import propose_for_run
+    from taxonomy.discovery.naming_run import Namer
 
     engine = open_database()
     number = chosen_run(engine, RunKind.CLUSTER, run).id
@@ -77,8 +77,8 @@ def _rehearse(
     engine: "sa.Engine", number: int, encoder: "CachedEncoder", role: "RoleSettings"
 ) -> None:
     from gateway.door import open_role
-    from taxonomy.arranging_run import ask_for, read_ground
-    from taxonomy.naming_run import Namer
+    from taxonomy.discovery.arranging_run import ask_for, read_ground
+    from taxonomy.discovery.naming_run import Namer
 
     with open_role(engine, role) as door:
         stand_in = rehearsal(door, role)

@@ -36,8 +36,8 @@ def stability(
     show it. `letters` stands for a model that sees what letters labels share and nothing else.
     """
     from gateway.embeddings import cached_encoder
-    from taxonomy.checkup import check_stability
-    from taxonomy.representation import LettersAlone
+    from taxonomy.discovery.checkup import check_stability
+    from taxonomy.labels.representation import LettersAlone
 
     engine = open_database()
     chosen = chosen_run(engine, RunKind.CLUSTER, run)

@@ -149,7 +149,7 @@ def _mark() -> None:
 
 
 def _build_policy(samples: Path) -> None:
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     build_tiny_policy(samples.read_text("utf-8").splitlines(), Path("policy"))
 

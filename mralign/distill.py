@@ -22,7 +22,7 @@ from store.errors import InvalidInput
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from annotator.run import Vocabulary
+    from annotator.labeling.run import Vocabulary
     from gateway.budget import Budget
     from gateway.roles import RoleSettings
     from store.tables import Run
@@ -44,8 +44,8 @@ def distill(
     Penalty, sequence prior, second labels and confidences are chosen on traces that were held
     out. `mralign annotate run --distilled FOLDER` labels with it.
     """
-    from annotator.distill_run import run_distillation
-    from annotator.run import load_vocabulary
+    from annotator.distillation.run import run_distillation
+    from annotator.labeling.run import load_vocabulary
     from gateway.embeddings import cached_encoder
 
     engine = open_database()
@@ -125,9 +125,9 @@ def _run(
     cap: "Budget",
     job: dict[str, Any],
 ) -> "Run":
-    from annotator.distill_run import open_panel
-    from annotator.endpoint import endpoint_annotator, panel_prompt_hash
-    from annotator.run import run_annotation
+    from annotator.distillation.run import open_panel
+    from annotator.labeling.run import run_annotation
+    from annotator.language_models.endpoint import endpoint_annotator, panel_prompt_hash
     from gateway.door import open_role
     from gateway.embeddings import cached_encoder
     from gateway.limits import each_done
@@ -164,9 +164,9 @@ def rehearse_distilled(
     resume: int | None,
 ) -> None:
     """Show what a run would send: what the head abstains on, with its neighbours."""
-    from annotator.distill_run import open_panel
-    from annotator.endpoint import endpoint_annotator
-    from annotator.run import rehearse_annotation
+    from annotator.distillation.run import open_panel
+    from annotator.labeling.run import rehearse_annotation
+    from annotator.language_models.endpoint import endpoint_annotator
     from gateway.budget import Budget
     from gateway.door import open_role
     from gateway.embeddings import cached_encoder

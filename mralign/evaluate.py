@@ -29,7 +29,7 @@ from mralign.terminal import say
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from alignment.decoding import Decoding
+    from alignment.policies.decoding import Decoding
 
 app = typer.Typer(add_completion=False)
 
@@ -116,8 +116,8 @@ def evaluate(
     --endpoint replies are kept: the same command goes on where it was cut short. The exit code is
     3 where a question got no answer.
     """
-    from alignment.evaluation_plan import Plan
-    from alignment.evaluation_run import evaluate_policy, evaluate_traces
+    from alignment.evaluation.plan import Plan
+    from alignment.evaluation.run import evaluate_policy, evaluate_traces
 
     _check(traces, policy, adapter, endpoint, (before, after), (draws, temperature))
     plan = Plan(task.value, questions, limit, draws, snippets, evidence, k, base, base_name,
@@ -180,7 +180,7 @@ def _check(
 def _decoding(
     temperature: float, top_p: float, top_k: int, max_new_tokens: int, batch_size: int, seed: int
 ) -> "Decoding":
-    from alignment.decoding import Decoding, DecodingError
+    from alignment.policies.decoding import Decoding, DecodingError
 
     try:
         return Decoding(temperature, top_p, top_k, max_new_tokens, batch_size, seed)

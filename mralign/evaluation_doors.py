@@ -12,9 +12,9 @@ from store.errors import InvalidInput
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignment.decoding import Decoding
-    from alignment.evaluation_plan import Plan
-    from alignment.evaluation_run import Appraiser, Policy
+    from alignment.evaluation.plan import Plan
+    from alignment.evaluation.run import Appraiser, Policy
+    from alignment.policies.decoding import Decoding
     from gateway.budget import Budget
     from gateway.door import Door
     from gateway.roles import Role, RoleSettings
@@ -101,7 +101,7 @@ def appraiser(
     """The judge of the task; none where answers are matched."""
     if plan.task == "exact":
         return None
-    from alignment.judges import ClaimJudge, TruthJudge
+    from alignment.evaluation.judges import ClaimJudge, TruthJudge
     from gateway.roles import Role
 
     door, at_once = opened[Role.JUDGE], roles[Role.JUDGE].at_once
@@ -118,8 +118,8 @@ def chosen_policy(
     decoding: "Decoding",
 ) -> "Policy":
     """The policy at its endpoint, or the one that is loaded here."""
-    from alignment.answering import EndpointPolicy, LocalPolicy, choose_policy
-    from alignment.evaluation_run import Policy
+    from alignment.evaluation.run import Policy
+    from alignment.sampling.answering import EndpointPolicy, LocalPolicy, choose_policy
     from gateway.roles import Role
 
     if Role.POLICY in opened:

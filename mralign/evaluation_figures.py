@@ -12,9 +12,9 @@ from store.errors import InvalidInput
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignment.comparison import Comparison
-    from alignment.estimates import Mean, Share
-    from alignment.evaluation_run import Evaluated, Evaluation
+    from alignment.evaluation.comparison import Comparison
+    from alignment.evaluation.run import Evaluated, Evaluation
+    from alignment.measures.estimates import Mean, Share
 
 MATCH_HEADINGS = ("of", "think", "match", "n", "Acc %", "Mis %", "EM_t", "EM_a", "gap")
 
@@ -115,8 +115,8 @@ def write_evaluation(
     if out is not None:
         text = json.dumps(document(done, command), indent=1, ensure_ascii=False)
         _write(out, text + "\n")
-    from alignment.evaluation_report import report_html
-    from alignment.evaluation_run import report_of
+    from alignment.evaluation.report import report_html
+    from alignment.evaluation.run import report_of
     from store.runs import keep_report
 
     html = report_html(report_of(done, command))

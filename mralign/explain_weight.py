@@ -63,15 +63,15 @@ def explain_weight(
         if not given:
             _list_weights(session, export, trace)
             return
-        from alignment.lineage import explain
+        from alignment.explanation.lineage import explain
 
         document = explain(session, export, trace, segment=segment, character=char)
     _show(document, output)
 
 
 def _show(document: dict[str, Any], output: Format) -> None:
-    from alignment.explanation import explanation_text
-    from alignment.provenance import prov_document
+    from alignment.explanation.lines import explanation_text
+    from alignment.explanation.provenance import prov_document
 
     if output is Format.TEXT:
         say(explanation_text(document))
@@ -81,7 +81,7 @@ def _show(document: dict[str, Any], output: Format) -> None:
 
 
 def _list_weights(session: "Session", export: str, trace: str) -> None:
-    from alignment.lineage import get_export, get_row
+    from alignment.explanation.lineage import get_export, get_row
 
     row = get_row(get_export(session, export), trace)
     rows = [
@@ -96,9 +96,9 @@ def _list_weights(session: "Session", export: str, trace: str) -> None:
 
 def _character_of(session: "Session", export: str, trace: str, token: int, tokenizer: str) -> int:
     """The first character of a token, which decides what it weighs."""
-    from alignment.lineage import get_export, get_row
-    from alignment.places import token_starts
-    from alignment.tokens import TokenError, open_encoder
+    from alignment.explanation.lineage import get_export, get_row
+    from alignment.explanation.places import token_starts
+    from alignment.export.tokens import TokenError, open_encoder
 
     row = get_row(get_export(session, export), trace)
     try:

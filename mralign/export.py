@@ -11,9 +11,9 @@ from mralign.terminal import say, show_table
 from mralign.transitions import Preset
 
 if TYPE_CHECKING:
-    from alignment.pool import ExportSettings
-    from alignment.recipe import TrainingConfig
-    from alignment.run import ExportReport
+    from alignment.export.pool import ExportSettings
+    from alignment.export.run import ExportReport
+    from alignment.training.recipe import TrainingConfig
 
 app = typer.Typer(add_completion=False)
 
@@ -113,8 +113,8 @@ def export(
 
 def _config(given: dict[str, Any], settings: Path | None) -> "TrainingConfig":
     """What the options say, and the file, whose word counts where both speak."""
-    from alignment.launching import read_settings
-    from alignment.training_run import checked_config, mendable
+    from alignment.training.launching import read_settings
+    from alignment.training.run import checked_config, mendable
 
     with mendable():
         more = read_settings(settings) if settings else {}
@@ -129,7 +129,7 @@ def _train(
     launch_config: Path | None,
     dry_run: bool,
 ) -> None:
-    from alignment.launching import Recipe
+    from alignment.training.launching import Recipe
     from mralign.train import run_recipe
 
     folder = exported.expanduser().resolve()
@@ -139,9 +139,9 @@ def _train(
 
 
 def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "ExportSettings":
-    from alignment.fits import FitSettings
-    from alignment.pool import APPROXIMATE, ExportSettings, open_tokenizer
-    from alignment.run import mendable
+    from alignment.export.pool import APPROXIMATE, ExportSettings, open_tokenizer
+    from alignment.export.run import mendable
+    from alignment.transitions.fits import FitSettings
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE
@@ -149,7 +149,7 @@ def _settings(fitting: dict[str, Any], policy: str | None, **given: Any) -> "Exp
 
 
 def _formats(names: str) -> tuple[str, ...]:
-    from alignment.formats import FORMATS
+    from alignment.export.formats import FORMATS
 
     found = _names(names)
     unknown = [name for name in found if name not in FORMATS]
@@ -163,7 +163,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _exported(out: Path | None, settings: "ExportSettings") -> "ExportReport":
-    from alignment.run import export_training_set
+    from alignment.export.run import export_training_set
 
     return export_training_set(open_database(), out or _free_folder(Path("exports")), settings)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mralign.terminal import show_table
 
 if TYPE_CHECKING:
-    from alignment.candidates import Funnel
+    from alignment.polarity.candidates import Funnel
 
 
 def show_funnel(funnel: "Funnel") -> None:

@@ -10,7 +10,7 @@ from mralign.ending import PARTIAL_EXIT, chosen_run
 from mralign.terminal import progress, say, show_table
 
 if TYPE_CHECKING:
-    from annotator.taking import TakeReport
+    from annotator.exchange.taking import TakeReport
 
 SHOWN_BAD_LINES = 20
 
@@ -49,8 +49,8 @@ def import_(
     a label mapped to it. All is written or nothing; the same file again adds nothing. The source
     is person:NAME. The exit code is 3 where a line was left out.
     """
-    from annotator.run import load_vocabulary
-    from annotator.taking import TakeOptions, take_labels
+    from annotator.exchange.taking import TakeOptions, take_labels
+    from annotator.labeling.run import load_vocabulary
 
     engine = open_database()
     names, someone = _people(person or [])
@@ -121,8 +121,8 @@ def export(
     doccano. Beside the file stands what the tool has to know of the categories: the labelling
     config, the dataset's settings, or the label types.
     """
-    from annotator.handing import HandOptions, hand_out
-    from annotator.run import load_vocabulary
+    from annotator.exchange.handing import HandOptions, hand_out
+    from annotator.labeling.run import load_vocabulary
     from store.states import RunKind
 
     engine = open_database()

@@ -113,8 +113,8 @@ def rehearse(
     resume: int | None,
 ) -> None:
     """Show what a run would send."""
-    from annotator.endpoint import endpoint_labeler
-    from annotator.run import rehearse_labeling
+    from annotator.labeling.run import rehearse_labeling
+    from annotator.language_models.endpoint import endpoint_labeler
     from gateway.door import open_role
 
     if roles is None:
@@ -128,8 +128,8 @@ def rehearse(
 
 
 def _run_offline(engine: "sa.Engine", job: dict[str, Any]) -> "Run":
-    from annotator.offline import OfflineLabeler
-    from annotator.run import run_labeling
+    from annotator.embedded.offline import OfflineLabeler
+    from annotator.labeling.run import run_labeling
     from gateway.embeddings import cached_encoder
 
     return run_labeling(engine, OfflineLabeler(cached_encoder(engine)), **job)
@@ -141,8 +141,8 @@ def _run_model(
     cap: "Budget",
     job: dict[str, Any],
 ) -> "Run":
-    from annotator.endpoint import endpoint_labeler
-    from annotator.run import run_labeling
+    from annotator.labeling.run import run_labeling
+    from annotator.language_models.endpoint import endpoint_labeler
     from gateway.door import open_role
 
     with open_role(engine, role, cap) as door:
@@ -160,8 +160,8 @@ def _run_batch(
     job: dict[str, Any],
     waiting: Waiting,
 ) -> "Run":
-    from annotator.endpoint import endpoint_labeler
-    from annotator.run import rehearse_labeling, run_labeling
+    from annotator.labeling.run import rehearse_labeling, run_labeling
+    from annotator.language_models.endpoint import endpoint_labeler
     from gateway.door import open_role
     from gateway.gathering import open_gathering
 

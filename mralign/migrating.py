@@ -13,9 +13,9 @@ from store.engine import transaction
 from store.errors import InvalidInput
 from store.runs import find_latest_run
 from store.states import RunKind
-from taxonomy.carryover import CarryOver, carry_over
-from taxonomy.imported import create_imported
-from taxonomy.skos_reading import MOST_CHARACTERS, ReadVocabulary, SkosError, read_skos
+from taxonomy.versions.carryover import CarryOver, carry_over
+from taxonomy.versions.imported import create_imported
+from taxonomy.vocabulary.skos_reading import MOST_CHARACTERS, ReadVocabulary, SkosError, read_skos
 
 SHOWN = 20
 

@@ -10,9 +10,9 @@ from mralign.terminal import say
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from annotator.chat_panel import ChatPanel
-    from annotator.run import Vocabulary
-    from annotator.work import Prepare
+    from annotator.labeling.run import Vocabulary
+    from annotator.labeling.work import Prepare
+    from annotator.language_models.chat_panel import ChatPanel
     from gateway.budget import Budget
     from gateway.door import Door
     from gateway.roles import Role, RoleSettings
@@ -30,8 +30,8 @@ def run_panel(
     waiting: Waiting | None = None,
 ) -> "Run":
     """Annotate by models; with `waiting`, by batches: a reply that is kept is not asked for."""
-    from annotator.endpoint import endpoint_panel
-    from annotator.run import rehearse_annotation
+    from annotator.labeling.run import rehearse_annotation
+    from annotator.language_models.endpoint import endpoint_panel
     from gateway.gathering import open_gathering
 
     at_once = min(role.at_once for role in roles.values())
@@ -64,8 +64,8 @@ def _annotate(
     prepare: "Prepare",
     job: dict[str, Any],
 ) -> "Run":
-    from annotator.endpoint import panel_prompt_hash
-    from annotator.run import run_annotation
+    from annotator.labeling.run import run_annotation
+    from annotator.language_models.endpoint import panel_prompt_hash
 
     a, b, judge = doors
     if b.seed == SECOND_DRAW[1] and a.model == b.model:
@@ -100,8 +100,8 @@ def rehearse_panel(
     resume: int | None,
 ) -> None:
     """Show what a run would send; of the adjudicator the most, since it depends on the others."""
-    from annotator.endpoint import endpoint_panel
-    from annotator.run import rehearse_annotation
+    from annotator.labeling.run import rehearse_annotation
+    from annotator.language_models.endpoint import endpoint_panel
 
     if not roles:
         say("Offline nothing is sent.")

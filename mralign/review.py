@@ -10,13 +10,13 @@ from mralign.version_names import name_or_number
 from store.engine import reading, transaction
 from store.errors import NotFound
 from store.taxonomies import get_version
-from taxonomy.curation import ReviewState, get_review_state
-from taxonomy.portions import Portion
-from taxonomy.priority import line_up
-from taxonomy.queue import Outlook
-from taxonomy.reclustering import Comparison, compare_whole, take_portion
-from taxonomy.reclustering import recluster as change_clustering
-from taxonomy.shifts import Shift
+from taxonomy.guidance.queue import Outlook
+from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.review.portions import Portion
+from taxonomy.review.priority import line_up
+from taxonomy.review.reclustering import Comparison, compare_whole, take_portion
+from taxonomy.review.reclustering import recluster as change_clustering
+from taxonomy.review.shifts import Shift
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 

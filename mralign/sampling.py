@@ -31,8 +31,8 @@ from store.errors import InvalidInput
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from alignment.questions import AskedQuestion
-    from alignment.sampling import Sampling, Switch
+    from alignment.sampling.draws import Sampling, Switch
+    from alignment.sampling.questions import AskedQuestion
     from gateway.budget import Budget
     from gateway.roles import RoleSettings
 
@@ -102,7 +102,7 @@ def sample(
 
 
 def _switch(name: str, on_body: str | None, off_body: str | None) -> "Switch":
-    from alignment.sampling import SWITCHES, Switch
+    from alignment.sampling.draws import SWITCHES, Switch
 
     if on_body or off_body:
         return Switch(_body(on_body), _body(off_body))
@@ -122,8 +122,8 @@ def _body(text: str | None) -> dict[str, Any]:
 
 
 def _sampling(role: "RoleSettings", switch: "Switch", **given: Any) -> "Sampling":
-    from alignment.run import mendable
-    from alignment.sampling import Sampling
+    from alignment.export.run import mendable
+    from alignment.sampling.draws import Sampling
 
     own: dict[str, Any] = {
         name: getattr(role, name) if name in role.sources else paper
@@ -135,8 +135,8 @@ def _sampling(role: "RoleSettings", switch: "Switch", **given: Any) -> "Sampling
 
 
 def _questions(path: Path, limit: int | None) -> "list[AskedQuestion]":
-    from alignment.questions import read_questions
-    from alignment.run import mendable
+    from alignment.export.run import mendable
+    from alignment.sampling.questions import read_questions
 
     with mendable():
         return read_questions(path, limit)
@@ -149,8 +149,8 @@ def _rehearse(
     asked: "list[AskedQuestion]",
     sampling: "Sampling",
 ) -> None:
-    from alignment.sampling import MODES
-    from alignment.sampling_run import door_of, rehearse_sampling
+    from alignment.sampling.draws import MODES
+    from alignment.sampling.run import door_of, rehearse_sampling
     from gateway.door import open_role
 
     with open_role(engine, role, cap) as door:
@@ -168,8 +168,8 @@ def _run(
     sampling: "Sampling",
     dataset: str,
 ) -> None:
-    from alignment.sampling_run import sample_traces
-    from annotator.segmentation import segment
+    from alignment.sampling.run import sample_traces
+    from annotator.traces.segmentation import segment
     from gateway.door import open_role
 
     with watched("sample", cap) as advance, open_role(engine, role, cap) as door:
@@ -198,8 +198,8 @@ def funnel(
     polar: all draws of a question agree; distinct: one trace a question; in length: inside the
     paper's length filter.
     """
-    from alignment.pool import APPROXIMATE, open_tokenizer
-    from alignment.run import count_candidates, mendable
+    from alignment.export.pool import APPROXIMATE, open_tokenizer
+    from alignment.export.run import count_candidates, mendable
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from annotator.steps import ControlledStep
+from annotator.labeling.steps import ControlledStep
 from store import annotations
 from store.engine import reading
 from store.errors import InvalidInput
@@ -16,7 +16,7 @@ from store.states import RunKind
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from annotator.consensus import PairedUnits
+    from annotator.labeling.consensus import PairedUnits
     from store.tables import Run
 
 CONSENSUS = "consensus"
@@ -108,7 +108,7 @@ def paired(a: Source, b: Source) -> "PairedUnits":
     Raises:
         InvalidInput: they see different segments in a trace.
     """
-    from annotator.consensus import ConsensusError, pair_units
+    from annotator.labeling.consensus import ConsensusError, pair_units
 
     try:
         return pair_units(a.steps, b.steps)

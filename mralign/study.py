@@ -49,7 +49,7 @@ def create(
 
     People then label on the pages, each without seeing the others.
     """
-    from annotator.plans import Plan, create_study
+    from annotator.agreement.plans import Plan, create_study
     from store.engine import transaction
 
     facets = tuple(each.strip().replace("-", "_") for each in strata.split(",") if each.strip())
@@ -90,7 +90,7 @@ def show(
     """Show how far everybody is, and how far each two agree so far."""
     from itertools import combinations
 
-    from annotator.studies import source_of
+    from annotator.agreement.studies import source_of
     from store import studies
     from store.engine import reading
 
@@ -131,7 +131,7 @@ def export(name: Name, out: Annotated[Path, typer.Option(help="The new file.")])
 
     A line a trace and source, with its stratum; `mralign annotate import` takes them over again.
     """
-    from annotator.handing import new_file
+    from annotator.exchange.handing import new_file
     from store import studies
     from store.engine import reading
     from store.errors import InvalidInput

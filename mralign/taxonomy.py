@@ -22,12 +22,12 @@ from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
 from store.tables import Person, TaxonomyVersion
 from store.taxonomies import find_frozen_version, get_version, list_versions
-from taxonomy import versions
-from taxonomy.change_notes import list_change_notes
-from taxonomy.codebook import write_csv, write_markdown
-from taxonomy.contents import VersionContent, count_instances
-from taxonomy.curation import get_review_state
-from taxonomy.skos import BASE, write_json_ld, write_turtle
+from taxonomy.review.curation import get_review_state
+from taxonomy.versions import lifecycle
+from taxonomy.versions.change_notes import list_change_notes
+from taxonomy.vocabulary.codebook import write_csv, write_markdown
+from taxonomy.vocabulary.contents import VersionContent, count_instances
+from taxonomy.vocabulary.skos import BASE, write_json_ld, write_turtle
 
 app = typer.Typer(
     help="Draft, show, compare, approve and freeze the vocabulary.",
@@ -76,7 +76,7 @@ def draft(
         if cluster_run is None and parent is None:
             newest = find_latest_run(session, RunKind.CLUSTER)
             cluster_run = newest.id if newest else None
-        version = versions.create_draft(
+        version = lifecycle.create_draft(
             session,
             name,
             preset=preset,
@@ -128,7 +128,7 @@ def show(
     """
     with reading(open_database()) as session:
         version = _find(session, name)
-        content = versions.get_content(session, version)
+        content = lifecycle.get_content(session, version)
         notes = list_change_notes(session, version)
     match format_:
         case Format.TEXT:
@@ -189,7 +189,7 @@ def diff(
 ) -> None:
     """Show what changes from one version to another."""
     with reading(open_database()) as session:
-        found = versions.diff(session, name_or_number(before), name_or_number(after))
+        found = lifecycle.diff(session, name_or_number(before), name_or_number(after))
     rows = [
         (entry.key, entry.change or "–", entry.instances_before, entry.instances_after)
         for entry in found.categories
@@ -208,19 +208,19 @@ def diff(
 @app.command()
 def submit(name: Name, reason: Reason) -> None:
     """Put a draft up for review."""
-    _take(name, reason, versions.submit)
+    _take(name, reason, lifecycle.submit)
 
 
 @app.command()
 def approve(name: Name, reason: Reason) -> None:
     """Approve a version in review as it stands."""
-    _take(name, reason, versions.approve)
+    _take(name, reason, lifecycle.approve)
 
 
 @app.command()
 def reopen(name: Name, reason: Reason) -> None:
     """Make a submitted or approved version a draft again."""
-    _take(name, reason, versions.reopen)
+    _take(name, reason, lifecycle.reopen)
 
 
 @app.command()
@@ -232,7 +232,7 @@ def freeze(
     ] = False,
 ) -> None:
     """Freeze an approved version for good; its parent becomes superseded."""
-    _take(name, reason, versions.freeze, approving=approve)
+    _take(name, reason, lifecycle.freeze, approving=approve)
 
 
 def _take(name: str, reason: str, step: Step, approving: bool = False) -> None:
@@ -250,8 +250,8 @@ def _take(name: str, reason: str, step: Step, approving: bool = False) -> None:
 def _missing(version: TaxonomyVersion) -> tuple[Step, ...]:
     """The steps between a version's status and approval."""
     if version.status == VersionStatus.DRAFT:
-        return versions.submit, versions.approve
-    return (versions.approve,) if version.status == VersionStatus.IN_REVIEW else ()
+        return lifecycle.submit, lifecycle.approve
+    return (lifecycle.approve,) if version.status == VersionStatus.IN_REVIEW else ()
 
 
 def _find(session: Session, name: str | None) -> TaxonomyVersion:

@@ -14,7 +14,7 @@ from mralign.terminal import progress, say, show_table
 from store.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from annotator.intake import ImportReport
+    from annotator.traces.intake import ImportReport
 
 app = typer.Typer(
     help="Import traces and set their polarity.", no_args_is_help=True, add_completion=False
@@ -59,7 +59,7 @@ def import_(
     and folders of the datasets library by what is in them. A bad line is reported with its
     number and left out, and the exit code is then 3; a trace that is there already adds nothing.
     """
-    from annotator.intake import ImportOptions, import_file
+    from annotator.traces.intake import ImportOptions, import_file
 
     options = ImportOptions(
         _mapping(field or []), thinking_mode, model, format_, _mapping(set_ or [])
@@ -109,7 +109,7 @@ def pair(
 
     Positive: right with thinking, wrong without. Negative: the reverse.
     """
-    from alignment.run import pair_traces
+    from alignment.export.run import pair_traces
 
     report = pair_traces(open_database(), pairs, match)
     show_table(*report.table())
@@ -129,8 +129,8 @@ def candidates(
     ] = None,
 ) -> None:
     """Show how many traces could train: asked, judged, polar, one a question, of fitting length."""
-    from alignment.pool import APPROXIMATE, open_tokenizer
-    from alignment.run import mendable, select_candidates
+    from alignment.export.pool import APPROXIMATE, open_tokenizer
+    from alignment.export.run import mendable, select_candidates
 
     with mendable():
         tokenizer = open_tokenizer(policy) if policy else APPROXIMATE

@@ -11,9 +11,9 @@ from mralign.terminal import progress, say, show_table
 from store.errors import InvalidInput, MralignError
 
 if TYPE_CHECKING:
-    from alignment.launching import Recipe
-    from alignment.preflight import Preflight
-    from alignment.recipe import StepMetrics, TrainingResult
+    from alignment.training.launching import Recipe
+    from alignment.training.preflight import Preflight
+    from alignment.training.recipe import StepMetrics, TrainingResult
 
 app = typer.Typer(add_completion=False)
 
@@ -39,13 +39,13 @@ def train(
 ) -> None:
     """Train a policy on an export, as a recipe file says.
 
-    Settings have the names of `alignment/recipe.py`; others are refused. `processes` and
+    Settings have the names of `alignment/training/recipe.py`; others are refused. `processes` and
     `launch_config` (a file of accelerate's, for FSDP or DeepSpeed) start more than one process.
     """
-    from alignment.training_run import mendable
+    from alignment.training.run import mendable
 
     with mendable():
-        from alignment.launching import read_recipe
+        from alignment.training.launching import read_recipe
 
         found = read_recipe(recipe)
     if launched:
@@ -56,12 +56,12 @@ def train(
 
 def run_recipe(recipe: "Recipe", dry_run: bool = False, resume: bool = False) -> None:
     """Check a recipe, say what it does, and do it: here, or in processes of its own."""
-    from alignment.training_run import mendable
+    from alignment.training.run import mendable
 
     try:
         with mendable():
-            from alignment.launching import launch_arguments, write_recipe
-            from alignment.preflight import check_training
+            from alignment.training.launching import launch_arguments, write_recipe
+            from alignment.training.preflight import check_training
 
             checked = check_training(recipe.export, recipe.config, recipe.processes)
             show_preflight(checked, recipe)
@@ -78,8 +78,8 @@ def run_recipe(recipe: "Recipe", dry_run: bool = False, resume: bool = False) ->
 
 def run_beside(recipe: "Recipe", resume: bool) -> None:
     """Take part in a launched run; the main process alone records and prints."""
-    from alignment.processes import is_main_process
-    from alignment.training_run import train_beside
+    from alignment.training.processes import is_main_process
+    from alignment.training.run import train_beside
 
     if is_main_process(recipe.config.device):
         show_training(_trained(recipe, resume))
@@ -89,7 +89,7 @@ def run_beside(recipe: "Recipe", resume: bool) -> None:
 
 def show_preflight(checked: "Preflight", recipe: "Recipe") -> None:
     """Print what was checked and what the run does."""
-    from alignment.preflight import gigabytes
+    from alignment.training.preflight import gigabytes
 
     ready, config, memory = checked.prepared, checked.prepared.config, checked.memory
     counts = ", ".join(
@@ -129,7 +129,7 @@ def _shown(step: "StepMetrics") -> tuple[object, ...]:
 
 
 def _trained(recipe: "Recipe", resume: bool) -> "TrainingResult":
-    from alignment.training_run import train_and_record
+    from alignment.training.run import train_and_record
 
     with progress("reference") as scored, progress("train") as trained:
         return train_and_record(

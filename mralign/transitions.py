@@ -11,9 +11,9 @@ from mralign.database import open_database
 from mralign.terminal import say, show_table
 
 if TYPE_CHECKING:
-    from alignment.differences import Cell, Differences
-    from alignment.fits import Fits
-    from alignment.pool import Sureness
+    from alignment.export.pool import Sureness
+    from alignment.transitions.differences import Cell, Differences
+    from alignment.transitions.fits import Fits
 
 app = typer.Typer(
     help="How the reasoning moves between categories.", no_args_is_help=True, add_completion=False
@@ -67,9 +67,9 @@ def show(
 
     The matrices are fitted on the polar traces of the training split, as an export fits them.
     """
-    from alignment.fits import FitSettings
-    from alignment.pool import ExportSettings
-    from alignment.run import fit_transitions, fit_with_sureness
+    from alignment.export.pool import ExportSettings
+    from alignment.export.run import fit_transitions, fit_with_sureness
+    from alignment.transitions.fits import FitSettings
     from store.engine import reading
 
     names = which or ([Which.P] if all_ else list(Which))
@@ -89,7 +89,7 @@ def show(
     if sureness is not None:
         show_cells(fits, sureness, cells)
     if svg:
-        from alignment.report import heatmap_svg
+        from alignment.transitions.report import heatmap_svg
 
         _write(svg, heatmap_svg(fits.heatmap(names[0].value)), "heatmap")
 
@@ -149,10 +149,10 @@ def compare(
     negative, model=NAME, dataset=NAME; or all. Without a run it is the newest. Two runs over the
     same traces are before and after: each trace is then compared with itself.
     """
-    from alignment.differences import compare as compare_traces
-    from alignment.fits import FitSettings
-    from alignment.groups import load_group, share_categories
-    from alignment.run import mendable
+    from alignment.export.run import mendable
+    from alignment.inspection.groups import load_group, share_categories
+    from alignment.transitions.differences import compare as compare_traces
+    from alignment.transitions.fits import FitSettings
     from store.engine import reading
 
     with reading(open_database()) as session:
@@ -204,8 +204,8 @@ def _cell_row(cell: "Cell") -> tuple[object, ...]:
 def _write_differences(
     found: "Differences", title: str, heatmap: Path | None, graph: Path | None, out: Path | None
 ) -> None:
-    from alignment.delta_graph import delta_graph_svg
-    from alignment.report import Heatmap, heatmap_svg
+    from alignment.transitions.delta_graph import delta_graph_svg
+    from alignment.transitions.report import Heatmap, heatmap_svg
 
     if heatmap:
         _write(heatmap, heatmap_svg(Heatmap(found.delta, found.states, title, "delta")), "heatmap")
@@ -219,7 +219,7 @@ def _write_differences(
 
 def show_fits(fits: "Fits", names: list[Which]) -> None:
     """Print the matrices and how each was fitted."""
-    from alignment.report import matrix_text
+    from alignment.transitions.report import matrix_text
 
     for name in names:
         say(matrix_text(fits.heatmap(name.value)) + "\n")

@@ -16,8 +16,8 @@ from store.errors import InvalidInput
 from store.runs import get_run, list_runs
 from store.states import RunKind, RunStatus
 from store.taxonomies import get_version
-from taxonomy.appraisal import appraise_version
-from taxonomy.worth import FEWEST_MOVES, LabelSet, Pair, Worth, count_moves
+from taxonomy.versions.appraisal import appraise_version
+from taxonomy.vocabulary.worth import FEWEST_MOVES, LabelSet, Pair, Worth, count_moves
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -84,7 +84,7 @@ def _annotations(
     """Both annotators' label sets on common units, and the moves out of each category."""
     if run is None:
         return [], {}
-    from annotator.consensus import pair_units
+    from annotator.labeling.consensus import pair_units
 
     with reading(engine) as session:
         sides = (list_steps(session, run.id, source) for source in (source_a, source_b))

@@ -1,25 +1,29 @@
 """Traces, questions and segments: added in batches, found by name, read in order."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
+from store.bulk import Row, find_rows, insert_rows
 from store.metadata import utc_now
 from store.states import ThinkingMode
 from store.tables import Question, Segment, Trace
 
+QUESTION_COLUMNS = ("key", "text", "dataset", "gold_answers")
+TRACE_COLUMNS = ("external_id", "question_id", "model", "thinking_mode", "thinking", "answer",
+                 "content_hash", "details", "created_at")  # fmt: skip
 SEGMENT_COLUMNS = ("trace_id", "position", "start", "end", "content_type")
-SegmentRow = tuple[int, int, int, int, str]
 Segmenter = Callable[[str], Sequence[tuple[int, int]]]
 
 
 class Record(Protocol):
-    """What a trace is made from; annotator.records.TraceRecord is one."""
+    """What a trace is made from; annotator.traces.records.TraceRecord is one."""
 
     @property
     def external_id(self) -> str: ...
@@ -59,10 +63,13 @@ def question_key(text: str) -> str:
 
 
 def record_hash(record: Record) -> str:
-    """The sha256 of all that makes a trace."""
-    parts = [record.question, list(record.gold_answers), record.thinking, record.answer,
-             record.model, record.thinking_mode]  # fmt: skip
-    return _sha256(json.dumps(parts, ensure_ascii=False))
+    """The sha256 of all that makes a trace.
+
+    Identity: of json.dumps([question, gold_answers, thinking, …], ensure_ascii=False).
+    """
+    texts = map(_quoted, (record.thinking, record.answer, record.model, record.thinking_mode))
+    golds = ", ".join(map(_quoted, record.gold_answers))
+    return _sha256(f"[{_quoted(record.question)}, [{golds}], {', '.join(texts)}]")
 
 
 def _sha256(text: str) -> str:
@@ -79,16 +86,17 @@ def add_traces(session: Session, records: Sequence[Record], segmenter: Segmenter
     fresh = _fresh(session, records, added)
     keys = [question_key(record.question) for record, _ in fresh]
     questions = _questions(session, [record for record, _ in fresh], keys, added)
-    rows = [_trace(*one, questions[key]) for one, key in zip(fresh, keys, strict=True)]
-    if rows:
-        session.connection().execute(sa.insert(_table("trace")), rows)
-    ids = _numbers(session, "trace", "external_id", [row["external_id"] for row in rows])
+    now = utc_now()
+    rows = [_trace(*one, questions[key], now) for one, key in zip(fresh, keys, strict=True)]
+    ids: dict[str, int] = dict(
+        insert_rows(session, "trace", TRACE_COLUMNS, rows, ("external_id", "id"))
+    )
     segments = [
         segment
         for record, _ in fresh
         for segment in _segments(ids[record.external_id], segmenter(record.thinking))
     ]
-    _write_segments(session, segments)
+    insert_rows(session, "segment", SEGMENT_COLUMNS, segments)
     added.traces, added.segments = len(rows), len(segments)
     return added
 
@@ -97,19 +105,10 @@ def _table(name: str) -> sa.Table:
     return SQLModel.metadata.tables[name]
 
 
-def _numbers(session: Session, table: str, name: str, values: Sequence[str]) -> dict[str, int]:
-    """The numbers of rows by a column that no two of them share."""
-    columns = _table(table).c
-    query = sa.select(columns[name], columns.id).where(columns[name].in_(values))
-    return {row[0]: row[1] for row in session.connection().execute(query)}
-
-
 def _fresh(session: Session, records: Sequence[Record], added: Added) -> list[tuple[Record, str]]:
     """The records that are not there yet, with their hashes."""
-    trace = _table("trace").c
     ids = [record.external_id for record in records]
-    query = sa.select(trace.external_id, trace.content_hash).where(trace.external_id.in_(ids))
-    known = {row[0]: row[1] for row in session.connection().execute(query)}
+    known = dict(find_rows(session, "trace", ("external_id", "content_hash"), "external_id", ids))
     fresh = []
     for record in records:
         content = record_hash(record)
@@ -127,60 +126,51 @@ def _questions(
     session: Session, records: Sequence[Record], keys: Sequence[str], added: Added
 ) -> dict[str, int]:
     """The numbers of the records' questions by key; new ones are added, and golds to all."""
-    question = _table("question")
-    query = sa.select(question.c.key, question.c.gold_answers).where(question.c.key.in_(keys))
-    golds = {row[0]: list(row[1]) for row in session.connection().execute(query)}
-    made: dict[str, dict[str, Any]] = {}
+    numbers, golds = _known_questions(session, keys)
+    made: dict[str, Record] = {}
     extended: set[str] = set()
     for record, key in zip(records, keys, strict=True):
         if key not in golds:
             golds[key] = list(record.gold_answers)
-            made[key] = {"key": key, "text": record.question, "dataset": record.dataset}
+            made[key] = record
         missing = [gold for gold in record.gold_answers if gold not in golds[key]]
         if missing:
             golds[key] += missing
             extended.add(key)
             added.golds_extended += 1
     added.questions += len(made)
-    if made:
-        rows = [{**row, "gold_answers": golds[key]} for key, row in made.items()]
-        session.connection().execute(sa.insert(question), rows)
-    for key in extended - made.keys():
+    _extend(session, {key: golds[key] for key in extended - made.keys()})
+    rows = [(key, record.question, record.dataset, golds[key]) for key, record in made.items()]
+    return numbers | dict(insert_rows(session, "question", QUESTION_COLUMNS, rows, ("key", "id")))
+
+
+def _known_questions(
+    session: Session, keys: Sequence[str]
+) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """The numbers and the gold answers of those questions that are there, by key."""
+    numbers: dict[str, int] = dict(find_rows(session, "question", ("key", "id"), "key", keys))
+    question = _table("question").c
+    query = sa.select(question.key, question.gold_answers).where(question.key.in_(numbers))
+    rows = session.connection().execute(query) if numbers else ()
+    return numbers, {row[0]: list(row[1]) for row in rows}
+
+
+def _extend(session: Session, golds: Mapping[str, list[str]]) -> None:
+    """Write down all that counts as right on questions that are there."""
+    question = _table("question")
+    for key, answers in golds.items():
         changed = sa.update(question).where(question.c.key == key)
-        session.connection().execute(changed, {"gold_answers": golds[key]})
-    return _numbers(session, "question", "key", keys)
+        session.connection().execute(changed, {"gold_answers": answers})
 
 
-def _trace(record: Record, content_hash: str, question_id: int) -> dict[str, Any]:
-    return {
-        "external_id": record.external_id,
-        "question_id": question_id,
-        "model": record.model,
-        "thinking_mode": ThinkingMode(record.thinking_mode),
-        "thinking": record.thinking,
-        "answer": record.answer,
-        "content_hash": content_hash,
-        "details": dict(record.details),
-        "created_at": utc_now(),
-    }
+def _trace(record: Record, content_hash: str, question_id: int, now: datetime) -> Row:
+    mode = ThinkingMode(record.thinking_mode)
+    return (record.external_id, question_id, record.model, mode, record.thinking, record.answer,
+            content_hash, dict(record.details), now)  # fmt: skip
 
 
-def _segments(trace_id: int, spans: Sequence[tuple[int, int]]) -> list[SegmentRow]:
+def _segments(trace_id: int, spans: Sequence[tuple[int, int]]) -> list[Row]:
     return [(trace_id, position, start, end, "text") for position, (start, end) in enumerate(spans)]
-
-
-def _write_segments(session: Session, rows: Sequence[SegmentRow]) -> None:
-    """Hand the rows to the driver as they are: it takes them three times as fast as SQLAlchemy."""
-    if not rows:
-        return
-    connection = session.connection()
-    insert = sa.insert(_table("segment"))
-    compiled = insert.compile(dialect=connection.dialect, column_keys=list(SEGMENT_COLUMNS))
-    if connection.dialect.positional:
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        named = [dict(zip(SEGMENT_COLUMNS, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(str(compiled), named)
 
 
 def find_trace(session: Session, external_id: str) -> Trace | None:

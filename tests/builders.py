@@ -23,7 +23,7 @@ from store.tables import (
     Trace,
     TracePair,
 )
-from taxonomy.versions import create_draft
+from taxonomy.versions.lifecycle import create_draft
 
 PASSWORD = "correct horse battery"
 

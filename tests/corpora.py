@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from annotator.segmentation import segment
+from annotator.traces.segmentation import segment
 from store.engine import transaction
 from store.states import RunKind, RunStatus, ThinkingMode, VersionStatus
 from store.tables import (

@@ -165,10 +165,10 @@ def _add_clusters(session: Session, run: Run, labels: dict[str, OpenLabel]) -> N
 
 def _add_frozen(session: Session, run: Run) -> TaxonomyVersion:
     """An earlier version, made the way that people make one."""
-    from taxonomy import versions
+    from taxonomy.versions import lifecycle
 
     version = builders.add_draft(session, run, "v0")
-    for move in (versions.submit, versions.approve, versions.freeze):
+    for move in (lifecycle.submit, lifecycle.approve, lifecycle.freeze):
         move(session, version.id, person=None, reason="the first vocabulary")
     assert version.status == VersionStatus.FROZEN
     return version

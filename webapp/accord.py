@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from taxonomy.verdicts import Choice, Opinion
+from taxonomy.review.verdicts import Choice, Opinion
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def measure_accord(
     opinions: Sequence[Opinion], people: Mapping[int, str], categories: Mapping[str, str]
 ) -> Accord:
     """The figures of verdicts that stand; `categories` are the names of keys."""
-    from annotator.reliability import nominal_alpha
+    from annotator.agreement.reliability import nominal_alpha
 
     judged: defaultdict[str, dict[int, Choice]] = defaultdict(dict)
     for one in opinions:
@@ -88,7 +88,7 @@ def _as_set(choice: Choice) -> frozenset[str]:
 
 
 def _line(name: str, pairs: Sequence[Sets]) -> AccordLine:
-    from annotator.agreement import agreement
+    from annotator.agreement.coefficients import agreement
 
     a, b = [first for first, _ in pairs], [second for _, second in pairs]
     figures = agreement(a, b, range(len(pairs)), resamples=0)

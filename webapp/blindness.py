@@ -9,8 +9,8 @@ from sqlmodel import Session, col
 from store.people import SignedIn
 from store.tables import ReviewEvent
 from store.verdicts import Standing, list_full, list_standing
-from taxonomy.curation import Group, LabelView
-from taxonomy.views import majority
+from taxonomy.review.curation import Group, LabelView
+from taxonomy.review.views import majority
 from webapp.permissions import Action, may
 from webapp.reviews import Review
 

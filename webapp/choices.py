@@ -1,6 +1,6 @@
 """Which categories a cluster's page offers first: the digits go to the likeliest nine."""
 
-from taxonomy.curation import Group
+from taxonomy.review.curation import Group
 from webapp.pages.review import Choice
 from webapp.reviews import Review
 

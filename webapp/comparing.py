@@ -9,10 +9,10 @@ from sqlmodel import Session
 from store import annotations
 
 if TYPE_CHECKING:
-    from alignment.induced import Distance
-    from annotator.agreement import Agreement
-    from annotator.confusion import Confusion
-    from annotator.consensus import PairedUnits
+    from alignment.transitions.induced import Distance
+    from annotator.agreement.coefficients import Agreement
+    from annotator.agreement.confusion import Confusion
+    from annotator.labeling.consensus import PairedUnits
 
 OVER = ("categories", "macro-strategies")
 Sets = tuple[frozenset[str], ...]
@@ -59,8 +59,8 @@ def read_units(
     session: Session, run_id: int, version_id: int, a: str, b: str
 ) -> "tuple[PairedUnits, dict[str, str]]":
     """The label sets of two sources on their common units, and the vocabulary in its order."""
-    from annotator.consensus import pair_units
-    from annotator.steps import ControlledStep
+    from annotator.labeling.consensus import pair_units
+    from annotator.labeling.steps import ControlledStep
 
     sides = [
         {
@@ -74,7 +74,7 @@ def read_units(
 
 def project_all(units: "PairedUnits", macro: Mapping[str, str]) -> dict[str, Projected]:
     """The label sets of both sides over each kind of label, and that kind's labels in order."""
-    from annotator.agreement import project
+    from annotator.agreement.coefficients import project
 
     a, b = (tuple(project(side, macro)) for side in (units.a, units.b))
     return {
@@ -90,8 +90,8 @@ def find_units(
 
     Identity: the shares sum to the count of the cell.
     """
-    from annotator.agreement import project
-    from annotator.confusion import share_out
+    from annotator.agreement.coefficients import project
+    from annotator.agreement.confusion import share_out
 
     found = []
     for pair, places in units.by_pair.items():
@@ -107,8 +107,8 @@ def compare_units(units: "PairedUnits", macro: Mapping[str, str], resamples: int
 
     `resamples` are those of the distance alone, each of which fits two matrices.
     """
-    from annotator import agreement as figures
-    from annotator.confusion import confuse
+    from annotator.agreement import coefficients as figures
+    from annotator.agreement.confusion import confuse
 
     compared = Compared(units, macro)
     for over, (first, second, order) in project_all(units, macro).items():
@@ -126,7 +126,7 @@ def _distance(
     order: list[str],
     resamples: int,
 ) -> "Distance":
-    from alignment.induced import induced_distance
+    from alignment.transitions.induced import induced_distance
 
     place = {key: index for index, key in enumerate(order)}
     sides: tuple[dict[int, list[list[int]]], ...] = ({}, {})

@@ -6,7 +6,7 @@ from threading import Lock
 from sqlmodel import Session
 
 from store.taxonomies import get_head
-from taxonomy.reclustering import Comparison, compare_whole
+from taxonomy.review.reclustering import Comparison, compare_whole
 
 KEPT = 4
 

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from annotator.confusion import Confusion
+    from annotator.agreement.confusion import Confusion
 
 CELL, LEFT, TOP = 34, 170, 170
 DEEP = (8, 48, 107)
@@ -16,7 +16,7 @@ def confusion_text(confusion: "Confusion", title: str) -> str:
 
     Cells are in percent of the row; "·" stands for less than half a percent.
     """
-    from alignment.svg import shortened
+    from alignment.transitions.svg import shortened
 
     used = confusion.used()
     names = [shortened(confusion.labels[place], WIDEST) for place in used]
@@ -37,7 +37,7 @@ def _percent(value: float, total: float) -> str:
 
 def confusion_svg(confusion: "Confusion", rows: str, columns: str) -> str:
     """The same as an SVG image; every name is escaped."""
-    from alignment import svg
+    from alignment.transitions import svg
 
     used = confusion.used()
     width = max(LEFT + CELL * len(used) + 90, 640)
@@ -67,7 +67,7 @@ def confusion_svg(confusion: "Confusion", rows: str, columns: str) -> str:
 def _cell(
     confusion: "Confusion", row: int, column: int, corner: tuple[int, int], total: float
 ) -> str:
-    from alignment import svg
+    from alignment.transitions import svg
 
     value = float(confusion.counts[row][column])
     share = value / total if total else 0.0

@@ -7,8 +7,8 @@ from webapp.questions import Posed
 from webapp.reviews import Review
 
 if TYPE_CHECKING:
-    from alignment.fits import GroupName
-    from alignment.whatif import Ground, WhatIf
+    from alignment.inspection.whatif import Ground, WhatIf
+    from alignment.transitions.fits import GroupName
 
 CELLS = 5
 # Below so many moves out of a category a chance of its row is off by 9 points and more (one

@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from alignment.export import MANIFEST_FILE
+from alignment.export.folder import MANIFEST_FILE
 from store.errors import MralignError, NotFound
 from webapp.queries.runs import ExportRow
 

@@ -15,8 +15,8 @@ from store.tables import LabelInstance, Run, TaxonomyVersion
 from webapp.matrices import fingerprint
 
 if TYPE_CHECKING:
-    from alignment.edits import Edit
-    from alignment.whatif import Ground, Survey, WhatIf
+    from alignment.inspection.edits import Edit
+    from alignment.inspection.whatif import Ground, Survey, WhatIf
 
 ENDED = (RunStatus.SUCCEEDED, RunStatus.PARTIAL)
 ANSWERS = 32  # a page and its three images ask the same; so does who goes back and forth
@@ -57,8 +57,8 @@ class Grounds:
         Raises:
             InvalidInput: the edit names what the run does not know, or changes nothing.
         """
-        from alignment.run import mendable
-        from alignment.whatif import what_if
+        from alignment.export.run import mendable
+        from alignment.inspection.whatif import what_if
 
         with self._lock, mendable():
             found = standing.answers.pop(edit, None)
@@ -71,9 +71,9 @@ class Grounds:
 
 
 def _load(session: Session, run_id: int) -> Standing:
-    from alignment.grounds import load_ground  # loads numpy, which few pages need
-    from alignment.pool import ExportSettings
-    from alignment.whatif import survey
+    from alignment.export.pool import ExportSettings
+    from alignment.inspection.grounds import load_ground  # loads numpy, which few pages need
+    from alignment.inspection.whatif import survey
 
     ground = load_ground(session, ExportSettings(annotate_run_id=run_id))
     return Standing(ground, survey(ground), OrderedDict())

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 from webapp.pages.heatmap import HeatCell, HeatRow, HeatView
 
 if TYPE_CHECKING:
-    from alignment.differences import Differences
-    from alignment.report import Scale
-    from annotator.confusion import Confusion
+    from alignment.transitions.differences import Differences
+    from alignment.transitions.report import Scale
+    from annotator.agreement.confusion import Confusion
 
 SHADES = 10
 LARGE = 0.0995
@@ -22,7 +22,7 @@ def shade(strength: float) -> str:
 
 def text_of(value: float, scale: "Scale") -> str:
     """What stands in a cell of a matrix; ten points and more without a decimal, to be narrow."""
-    from alignment.report import cell_text
+    from alignment.transitions.report import cell_text
 
     large = scale == "delta" and abs(value) >= LARGE
     return f"{100 * value:+.0f}" if large else cell_text(value, scale)
@@ -73,7 +73,7 @@ def _confusion_row(
 
 def heat_of_differences(found: "Differences", title: str, parts: dict[str, str]) -> HeatView:
     """The second group minus the first, in points; a cell leads to the moves of both."""
-    from alignment.report import strength_of
+    from alignment.transitions.report import strength_of
 
     delta = found.delta.tolist()
     largest = max(abs(value) for row in delta for value in row) or 1.0

@@ -13,7 +13,7 @@ from store import verdicts
 from store.people import SignedIn
 from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
-from taxonomy.decisions import REMARKS
+from taxonomy.events.decisions import REMARKS
 
 EVENTS_SHOWN = 100
 NO_REVISION = 2**31 - 1  # above every one

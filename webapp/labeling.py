@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session
 
-from annotator.consensus import Labels
+from annotator.labeling.consensus import Labels
 from store.errors import InvalidInput
 from store.study_tables import Study
 from store.taxonomies import list_categories

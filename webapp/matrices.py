@@ -13,10 +13,10 @@ from store.tables import Run, TracePair
 from webapp.aside import PATIENCE_S, Aside, wait
 
 if TYPE_CHECKING:
-    from alignment.differences import Differences
-    from alignment.groups import Group
-    from alignment.material import Material
-    from alignment.pool import Sureness
+    from alignment.export.pool import Sureness
+    from alignment.inspection.groups import Group
+    from alignment.inspection.material import Material
+    from alignment.transitions.differences import Differences
 
 Key = tuple[int, int, int]
 MaterialKey = tuple[Key, str, bool]
@@ -50,7 +50,9 @@ class Matrices:
             NotFound: there is no such annotate run, or it left no consensus.
             InvalidInput: its labels come from more than one vocabulary.
         """
-        from alignment.material import load_material  # loads numpy, which no other page needs
+        from alignment.inspection.material import (
+            load_material,  # loads numpy, which no other page needs
+        )
 
         def load() -> "Material":
             with reading(self._engine) as own:
@@ -79,7 +81,7 @@ class Matrices:
             NotFound: a run or a vocabulary does not exist.
             InvalidInput: words name no group, or no trace is in it.
         """
-        from alignment.material import compare_groups, load_groups
+        from alignment.inspection.material import compare_groups, load_groups
 
         def compare() -> Compared:
             with reading(self._engine) as own:

@@ -10,13 +10,13 @@ from webapp.pages.heatmap import HeatCell, HeatRow, HeatView
 from webapp.pages.transitions import CellView, Choice, RowBacking, RowView, TableView
 
 if TYPE_CHECKING:
-    from alignment.backing import Backing
-    from alignment.delta_graph import Node
-    from alignment.differences import Cell
-    from alignment.fits import GroupName, MatrixName
-    from alignment.material import Material
-    from alignment.pool import Sureness
-    from alignment.report import Heatmap
+    from alignment.export.pool import Sureness
+    from alignment.inspection.backing import Backing
+    from alignment.inspection.material import Material
+    from alignment.transitions.delta_graph import Node
+    from alignment.transitions.differences import Cell
+    from alignment.transitions.fits import GroupName, MatrixName
+    from alignment.transitions.report import Heatmap
 
 # By the name in the address: the matrix, its title, and whose moves stand behind it.
 MATRICES: "dict[str, tuple[MatrixName | None, str, GroupName]]" = {
@@ -51,7 +51,7 @@ class MatrixBook:
     @cached_property
     def states(self) -> tuple[str, ...]:
         """The names of the states."""
-        from alignment.moves import state_names
+        from alignment.transitions.moves import state_names
 
         return state_names(self.material.categories)
 
@@ -87,7 +87,7 @@ class MatrixBook:
 
     def heatmap(self, name: str) -> "Heatmap":
         """A matrix ready to be drawn."""
-        from alignment.report import Doubt, Heatmap
+        from alignment.transitions.report import Doubt, Heatmap
 
         doubt = Doubt(self.doubt(name), self.doubt_reason)
         known = MATRICES[name][0]
@@ -106,7 +106,7 @@ class MatrixBook:
         return HeatView(name, drawn.title, caption, self.states[1:], rows, file)
 
     def _heat_row(self, name: str, drawn: "Heatmap", row: int, doubtful: bool) -> HeatRow:
-        from alignment.report import strength_of
+        from alignment.transitions.report import strength_of
 
         source, group = self.states[row], MATRICES[name][2]
         values, moves = drawn.matrix[row].tolist(), self.backings[group].moves[row].tolist()
@@ -142,7 +142,7 @@ class MatrixBook:
 
     def nodes(self) -> "list[Node]":
         """The states as a graph draws them: as large as the share of moves that go there."""
-        from alignment.delta_graph import Node
+        from alignment.transitions.delta_graph import Node
 
         arrivals = self.backings["overall"].moves.sum(axis=0)
         total = float(arrivals.sum()) or 1.0
@@ -162,7 +162,7 @@ class MatrixBook:
     def _bare_changes(self) -> "list[Cell]":
         import numpy as np
 
-        from alignment.differences import Cell
+        from alignment.transitions.differences import Cell
 
         delta, nan = self.matrix("delta"), float("nan")
         order = np.argsort(delta, axis=None, kind="stable")

@@ -8,8 +8,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from store.tables import Cluster, ClusterDescription
-from taxonomy.curation import Group, LabelView
-from taxonomy.layering import read_anchor
+from taxonomy.review.curation import Group, LabelView
+from taxonomy.review.layering import read_anchor
 from webapp.queries.vectors import list_points
 from webapp.reviews import Review
 
@@ -72,7 +72,7 @@ class Division:
 
 def divide(session: Session, review: Review, group: Group) -> Division:
     """The half of a cluster without its most frequent label; nothing where it has no halves."""
-    from taxonomy.halving import halve
+    from taxonomy.clusters.halving import halve
 
     if review.cluster_run_id is None or len(group.labels) < 2:
         return Division()

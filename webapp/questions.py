@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from store.errors import InvalidInput, NotFound
-from taxonomy.curation import Group, LabelView
-from taxonomy.views import majority
+from taxonomy.review.curation import Group, LabelView
+from taxonomy.review.views import majority
 from webapp.reviews import Review
 
 if TYPE_CHECKING:
-    from alignment.edits import Edit
-    from alignment.whatif import Ground
+    from alignment.inspection.edits import Edit
+    from alignment.inspection.whatif import Ground
 
 DEEDS = ("assign", "merge", "split", "noise", "retire")
 NEW_CATEGORY = "split off"  # no key of a category holds a space
@@ -154,7 +154,7 @@ def edit_of(posed: Posed, ground: "Ground") -> "Edit":
     Raises:
         InvalidInput: these traces cannot answer; the message says why.
     """
-    from alignment.edits import MoveLabels, RetireCategory, SplitCategory
+    from alignment.inspection.edits import MoveLabels, RetireCategory, SplitCategory
 
     if posed.question.deed == "retire":
         return RetireCategory(posed.source or "", posed.target)

@@ -14,7 +14,8 @@ from store.errors import NotFound
 from store.states import VersionStatus
 from store.tables import Run, TaxonomyVersion
 from store.verdicts import get_rules
-from taxonomy.curation import (
+from taxonomy.guidance.prospects import LabelQuestion
+from taxonomy.review.curation import (
     CategoryView,
     Group,
     LabelView,
@@ -22,9 +23,8 @@ from taxonomy.curation import (
     ReviewState,
     get_review_state,
 )
-from taxonomy.priority import Lane, Waiting, lay_lanes, line_up
-from taxonomy.prospects import LabelQuestion
-from taxonomy.views import count_progress
+from taxonomy.review.priority import Lane, Waiting, lay_lanes, line_up
+from taxonomy.review.views import count_progress
 from webapp.colours import macro_classes
 
 VERSIONS_KEPT = 4

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taxonomy.curation import Group, LabelView, PlacedLabel
+from taxonomy.review.curation import Group, LabelView, PlacedLabel
 from webapp.reviews import Review
 
 GRID = 65_535  # steps of the longer side of the map

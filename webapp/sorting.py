@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from taxonomy.curation import Group, LabelView
+from taxonomy.review.curation import Group, LabelView
 from webapp.reviews import Review
 
 COLUMNS = {

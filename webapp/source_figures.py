@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from store.engine import reading
 
 if TYPE_CHECKING:
-    from annotator.agreement import Agreement
-    from annotator.confusion import Confusion
-    from annotator.consensus import PairedUnits
+    from annotator.agreement.coefficients import Agreement
+    from annotator.agreement.confusion import Confusion
+    from annotator.labeling.consensus import PairedUnits
 
 KEPT = 8
 
@@ -78,8 +78,8 @@ class SourceFigures:
 
 
 def _compute(engine: sa.Engine, pair: Pair) -> Accordance:
-    from annotator.agreement import agreement
-    from annotator.confusion import confuse
+    from annotator.agreement.coefficients import agreement
+    from annotator.agreement.confusion import confuse
     from webapp.comparing import project_all, read_units
 
     with reading(engine) as session:

@@ -15,7 +15,7 @@ from webapp.reviews import Review
 from webapp.tallies import Holdings, Outcomes
 
 if TYPE_CHECKING:
-    from annotator.agreement import Figure
+    from annotator.agreement.coefficients import Figure
 
 IN_FORCE = (VersionStatus.FROZEN, VersionStatus.SUPERSEDED)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from store.tables import Run
-from taxonomy.layering import read_anchor
+from taxonomy.review.layering import read_anchor
 from webapp.reviews import Review
 
 

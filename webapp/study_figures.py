@@ -14,7 +14,7 @@ from store.study_tables import Study
 from webapp.comparing import Compared, compare_units, read_units
 
 if TYPE_CHECKING:
-    from annotator.consensus import PairedUnits
+    from annotator.labeling.consensus import PairedUnits
 
 KEPT = 32
 RESAMPLES = 100

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from annotator.given import Handout, Side, write_own
-from annotator.steps import ControlledStep
-from annotator.studies import ADJUDICATOR, CONSENSUS, source_of
-from annotator.work import batches
+from annotator.agreement.studies import ADJUDICATOR, CONSENSUS, source_of
+from annotator.exchange.given import Handout, Side, write_own
+from annotator.labeling.steps import ControlledStep
+from annotator.labeling.work import batches
 from store import annotations, studies
 from store.annotations import StepRow
 from store.engine import reading

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from store.review_tables import Verdict
 from store.tables import EvaluationRun, Export, TrainingRun
-from taxonomy.judging import list_disputes
+from taxonomy.review.judging import list_disputes
 from webapp.queries import counts, outcomes
 from webapp.queries.counts import Annotated, Inputs, Labelled, RunHead
 from webapp.queries.outcomes import Evaluated, Exported, Trained

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alignment.gold_spans import Span, gold_spans
+from alignment.polarity.gold_spans import Span, gold_spans
 from webapp.colours import NO_COLOUR
 from webapp.excerpts import Piece
 from webapp.queries.traces import NamedLabel, SegmentText

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignment.processes import Processes, open_processes
-from alignment.reference import ReferenceCache
-from alignment.tokens import TokenizedExample
+from alignment.export.tokens import TokenizedExample
+from alignment.training.processes import Processes, open_processes
+from alignment.training.reference import ReferenceCache
 from benchmarks.record import RESULTS, save
 from benchmarks.tiny_world.arms import align, examples_of, move_weights
 from benchmarks.tiny_world.figures import UNTRAINED, Record, summarise

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from numpy.random import Generator
 
-from alignment.batches import group_steps, plan_batches
-from alignment.examples import Unit
-from alignment.export import suggested_lambda_r
-from alignment.fits import LabelledTrace, fit_all
-from alignment.logprobs import Scorer
-from alignment.policy import Policy
-from alignment.processes import Processes
-from alignment.recipe import TrainingConfig
-from alignment.reference import ReferenceCache
-from alignment.tokens import TokenizedExample
-from alignment.trainer import Trainer
+from alignment.export.folder import suggested_lambda_r
+from alignment.export.tokens import TokenizedExample
+from alignment.policies.logprobs import Scorer
+from alignment.policies.policy import Policy
+from alignment.training.batches import group_steps, plan_batches
+from alignment.training.processes import Processes
+from alignment.training.recipe import TrainingConfig
+from alignment.training.reference import ReferenceCache
+from alignment.training.trainer import Trainer
+from alignment.transitions.examples import Unit
+from alignment.transitions.fits import LabelledTrace, fit_all
 from benchmarks.tiny_world.harvest import PolarTrace
 from benchmarks.tiny_world.policy import Words
 from benchmarks.tiny_world.protocol import Arm, Protocol

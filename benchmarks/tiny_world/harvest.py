@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alignment.candidates import PolarityName, polarity_of
-from alignment.evaluation import Judgment, judge, response_of
+from alignment.measures.scores import Judgment, judge, response_of
+from alignment.polarity.candidates import PolarityName, polarity_of
 from benchmarks.tiny_world.world import END, Fact, label_of, prompt_ids, segment_spans, text, word
 
 Sample = Callable[[Sequence[Sequence[int]], tuple[int, ...]], list[list[int]]]

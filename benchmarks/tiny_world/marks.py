@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignment.batches import collate
-from alignment.evaluation import Scores, score
-from alignment.tokens import TokenizedExample
+from alignment.export.tokens import TokenizedExample
+from alignment.measures.scores import Scores, score
+from alignment.training.batches import collate
 from benchmarks.tiny_world.harvest import judged
 from benchmarks.tiny_world.policy import draw_uniforms, sample
 from benchmarks.tiny_world.protocol import Protocol

@@ -104,7 +104,7 @@ def make_export(tmp_path: Path) -> Callable[[Sequence[Record]], Path]:
 @pytest.fixture(scope="session")
 def tiny_policy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny policy made once, from texts like the records."""
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     texts = [export_record(number)["completion"][0]["content"] for number in range(20)]
     return build_tiny_policy(texts, tmp_path_factory.mktemp("tiny"), seed=0)

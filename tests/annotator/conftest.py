@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from annotator.segmentation import segment
-from annotator.steps import CategoryView, TraceView
+from annotator.labeling.steps import CategoryView, TraceView
+from annotator.traces.segmentation import segment
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 DIMENSION = 384

@@ -14,66 +14,76 @@ MIDDLE = ("annotator", "taxonomy", "alignment")
 # The modules of the middle rooms that speak to the store or to models; all others are pure.
 IMPURE = {
     "annotator": {
-        "run",
-        "distill_run",
-        "work",
-        "intake",
-        "endpoint",
-        "taking",
-        "handing",
-        "plans",
-        "studies",
+        "agreement/plans",
+        "agreement/studies",
+        "distillation/run",
+        "exchange/handing",
+        "exchange/taking",
+        "labeling/run",
+        "labeling/work",
+        "language_models/endpoint",
+        "traces/intake",
     },
     "taxonomy": {
-        "run",
-        "curation",
-        "review_state",
-        "drafting",
-        "arranging_run",
-        "versions",
-        "standing",
-        "clusterings",
-        "findings",
-        "guides",
-        "reclustering",
-        "addition",
-        "appraisal",
-        "carryover",
-        "change_notes",
-        "imported",
-        "checkup",
-        "naming_run",
-        "judging",
-        "signing",
+        "discovery/addition",
+        "discovery/arranging_run",
+        "discovery/checkup",
+        "discovery/findings",
+        "discovery/guides",
+        "discovery/naming_run",
+        "discovery/run",
+        "review/clusterings",
+        "review/curation",
+        "review/judging",
+        "review/reclustering",
+        "review/review_state",
+        "review/standing",
+        "versions/appraisal",
+        "versions/carryover",
+        "versions/change_notes",
+        "versions/drafting",
+        "versions/imported",
+        "versions/lifecycle",
+        "versions/signing",
     },
     "alignment": {
-        "kept_draws",
-        "run",
-        "intake",
-        "corpus",
-        "grounds",
-        "groups",
-        "material",
-        "lineage",
-        "origins",
-        "training_run",
-        "evaluation_run",
-        "evaluation_plan",
-        "evaluation_arms",
-        "evaluation_rows",
-        "judges",
-        "answering",
-        "sampling_run",
+        "evaluation/arms",
+        "evaluation/judges",
+        "evaluation/plan",
+        "evaluation/rows",
+        "evaluation/run",
+        "explanation/lineage",
+        "explanation/origins",
+        "export/corpus",
+        "export/run",
+        "inspection/grounds",
+        "inspection/groups",
+        "inspection/material",
+        "polarity/intake",
+        "sampling/answering",
+        "sampling/kept_draws",
+        "sampling/run",
+        "training/run",
     },
 }
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
-    "gateway/embeddings", "gateway/onnx_forward",
-    "alignment/batches", "alignment/generation", "alignment/logprobs",
-    "alignment/losses", "alignment/policy", "alignment/reference", "alignment/tiny",
-    "alignment/trainer", "alignment/training", "alignment/processes", "alignment/checkpoints",
-    "alignment/outcomes", "alignment/preflight",
-}  # fmt: skip
+    "alignment/policies/generation",
+    "alignment/policies/logprobs",
+    "alignment/policies/policy",
+    "alignment/policies/tiny",
+    "alignment/training/batches",
+    "alignment/training/checkpoints",
+    "alignment/training/course",
+    "alignment/training/losses",
+    "alignment/training/outcomes",
+    "alignment/training/preflight",
+    "alignment/training/processes",
+    "alignment/training/reference",
+    "alignment/training/trainer",
+    "gateway/embeddings",
+    "gateway/onnx_forward",
+}
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
 
@@ -109,7 +119,8 @@ def test_pure_modules_know_no_store_no_models_and_no_framework() -> None:
     """What can be imported, tested and read alone stays so."""
     banned = {"store", "gateway", "sqlmodel", "sqlalchemy", "fastapi", "starlette", "openai"}
     for path in modules(*MIDDLE):
-        if path.stem not in IMPURE[path.relative_to(ROOT).parts[0]]:
+        room, _, module = str(path.relative_to(ROOT).with_suffix("")).partition("/")
+        if module not in IMPURE[room]:
             assert not imported(path) & banned, f"{path.relative_to(ROOT)} is not pure"
 
 
@@ -145,10 +156,20 @@ def test_only_settings_read_the_environment() -> None:
 
 
 def test_a_rooms_init_holds_a_docstring_and_nothing_else() -> None:
-    """Importing a room imports none of its modules."""
-    for room in (*ROOMS, "migrations", "benchmarks"):
-        body = ast.parse((ROOT / room / "__init__.py").read_text("utf-8")).body
-        assert len(body) == 1 and isinstance(body[0], ast.Expr)
+    """Importing a room, or a folder in it, imports none of its modules."""
+    for path in modules(*ROOMS, "migrations", "benchmarks"):
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text("utf-8")).body
+            assert len(body) == 1 and isinstance(body[0], ast.Expr), path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("room", MIDDLE)
+def test_a_middle_room_is_a_few_folders_of_a_few_modules(room: str) -> None:
+    """Whoever opens a room sees its parts first, and each part whole."""
+    assert [path.name for path in (ROOT / room).glob("*.py")] == ["__init__.py"]
+    folders = {path.parent for path in (ROOT / room).glob("*/__init__.py")}
+    assert len(folders) <= 12
+    assert all(4 <= len(list(folder.glob("[a-z]*.py"))) <= 16 for folder in folders)
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

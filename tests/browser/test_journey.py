@@ -14,8 +14,8 @@ from store.engine import get_engine, reading, transaction
 from store.reviews import list_events
 from store.states import Role, VersionStatus
 from store.taxonomies import get_version
-from taxonomy.curation import get_review_state
-from taxonomy.judging import list_disputes
+from taxonomy.review.curation import get_review_state
+from taxonomy.review.judging import list_disputes
 from tests import builders
 from tests.browser.conftest import Site, Tab, Tabs, violations
 from tests.browser.test_review import press, sign_in_by_keyboard

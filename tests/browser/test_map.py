@@ -4,7 +4,7 @@ from re import search
 from typing import Any
 
 from store.engine import reading
-from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.review.curation import ReviewState, get_review_state
 from tests.browser.conftest import Tab, Tabs, violations
 from tests.browser.test_review import press
 from tests.worlds import CLUSTERS, HOSTILE_TEXTS

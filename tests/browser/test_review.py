@@ -5,7 +5,7 @@ from typing import Any
 from store.engine import reading
 from store.states import VersionStatus
 from store.taxonomies import get_version
-from taxonomy.curation import get_review_state
+from taxonomy.review.curation import get_review_state
 from tests.browser.conftest import Tab, Tabs, violations
 from tests.builders import PASSWORD
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from annotator.plans import Plan, create_study
-from annotator.studies import CONSENSUS, PERSON
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import CONSENSUS, PERSON
 from mralign import agreement, study
 from store import annotations, studies
 from store.engine import reading, transaction

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alignment.pool import ExportSettings
-from alignment.run import export_training_set
+from alignment.export.pool import ExportSettings
+from alignment.export.run import export_training_set
 from tests.browser.conftest import Site, Tabs, violations
 
 NARROW = {"width": 390, "height": 844}

@@ -17,7 +17,7 @@ from mralign.label import app as label_app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput
 from store.tables import AnnotatedStep, ControlledLabel, LabelInstance, Run
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_trace
 from tests.fakes import FakeEndpoint
 

@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from annotator.distillation import distill
-from annotator.evidence import read_segments
-from annotator.features import shape_matrix
-from annotator.lessons import Lessons
-from annotator.run import load_vocabulary
+from annotator.distillation.features import shape_matrix
+from annotator.distillation.learning import distill
+from annotator.distillation.lessons import Lessons
+from annotator.embedded.evidence import read_segments
+from annotator.labeling.run import load_vocabulary
 from gateway.embeddings import CachedEncoder
 from store.annotations import StepRow, add_steps
 from store.engine import get_engine, reading, transaction

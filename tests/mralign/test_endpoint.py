@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from store.engine import get_engine, transaction
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 from tests.builders import add_question, add_trace
 from tests.fakes import FakeEndpoint, Fault
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
-from alignment.run import pair_traces
+from alignment.export.run import pair_traces
 from mralign.evaluate import app
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError, NotFound
@@ -123,7 +123,7 @@ def test_a_missing_policy_is_a_failed_run(with_traces: sa.Engine) -> None:
 
 
 def test_settings_out_of_range_are_the_users_to_mend() -> None:
-    from alignment.training_run import checked_config
+    from alignment.training.run import checked_config
 
     with pytest.raises(InvalidInput, match="beta"):
         checked_config(policy="p", beta=0)
@@ -154,7 +154,7 @@ def _row(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> str:
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     return str(build_tiny_policy(["It is Lima, I recall. Peru?"] * 9, tmp_path / "tiny"))
 
@@ -164,7 +164,7 @@ Train = Callable[..., Any]
 
 @pytest.fixture
 def train(database: sa.Engine, export_folder: Path, tiny: str, tmp_path: Path) -> Train:
-    from alignment.training_run import checked_config, train_and_record
+    from alignment.training.run import checked_config, train_and_record
 
     def start(folder: Path = export_folder) -> Any:
         config = checked_config(policy=tiny, max_steps=2, batch_size=4, lora_r=4, device="cpu")
@@ -200,7 +200,7 @@ def test_a_training_run_keeps_its_curve_and_the_next_evaluation_finds_it(
 def test_a_refused_training_is_a_failed_run_without_a_checkpoint(
     train: Train, database: sa.Engine, tmp_path: Path
 ) -> None:
-    from alignment.training_run import get_latest_training
+    from alignment.training.run import get_latest_training
 
     with pytest.raises(InvalidInput, match="mralign export"):
         train(tmp_path / "nowhere")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from alignment.run import export_training_set, pair_traces
+from alignment.export.run import export_training_set, pair_traces
 from mralign.main import app
 from store.engine import get_engine
 from store.errors import InvalidInput, NotFound
@@ -68,7 +68,7 @@ def test_what_is_not_there_is_said(export: str, tmp_path: Path) -> None:
 
 @pytest.mark.models
 def test_a_token_is_explained_by_its_first_character(export: str, tmp_path: Path) -> None:
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     policy = str(build_tiny_policy(["So it is Gold1. Let me check."], tmp_path / "tiny"))
     arguments = (export, "q0/on", "--tokenizer", policy, "--format", "json", "--token")

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 from typer.testing import CliRunner, Result
 
-from alignment.run import pair_traces
+from alignment.export.run import pair_traces
 from mralign.export import app
 from store.engine import get_engine, reading
 from store.errors import InvalidInput
@@ -69,7 +69,7 @@ def test_a_policy_without_a_tokenizer_is_refused_before_anything_is_written(
 
 @pytest.mark.models
 def test_train_goes_from_the_database_to_a_checkpoint(database: str, tmp_path: Path) -> None:
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     policy = build_tiny_policy(["So it is Gold1. Let me check."], tmp_path / "tiny")
     result = run(

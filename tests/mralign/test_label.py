@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from annotator.intake import ImportOptions, import_file
+from annotator.traces.intake import ImportOptions, import_file
 from mralign.agreement import app as agreement_app
 from mralign.annotate import app as annotate_app
 from mralign.label import app as label_app
 from store.engine import get_engine, transaction
 from store.errors import InvalidInput, NotFound
-from taxonomy.versions import approve, create_draft, freeze, submit
+from taxonomy.versions.lifecycle import approve, create_draft, freeze, submit
 
 PIECES = (
     "Okay, the user is asking who built the bridge.",

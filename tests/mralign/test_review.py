@@ -12,10 +12,10 @@ from store.errors import InvalidInput, MralignError
 from store.reviews import list_events
 from store.tables import Run
 from store.taxonomies import get_version
-from taxonomy.queue import Outlook
-from taxonomy.reclustering import compare_whole
-from taxonomy.run import read_inventory
-from tests.taxonomy.test_discovery import embed
+from taxonomy.discovery.run import read_inventory
+from taxonomy.guidance.queue import Outlook
+from taxonomy.review.reclustering import compare_whole
+from tests.taxonomy.discovery.test_named_clusters import embed
 
 LABELS = [f"{verb} thing{letter}" for verb in ("recall", "verify") for letter in "abcdef"]
 runner = CliRunner()

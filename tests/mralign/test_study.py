@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from annotator.studies import finish_trace, put_labels
+from annotator.agreement.studies import finish_trace, put_labels
 from mralign.agreement import app as agreement_app
 from mralign.annotate import app as annotate_app
 from mralign.study import app

@@ -13,7 +13,7 @@ from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError
 from store.reviews import list_events
 from store.taxonomies import get_version
-from taxonomy.curation import EditCategory, decide
+from taxonomy.review.curation import EditCategory, decide
 
 runner = CliRunner()
 

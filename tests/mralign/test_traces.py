@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from alignment.run import pair_traces
+from alignment.export.run import pair_traces
 from mralign.traces import app
 from store.engine import get_engine
 from store.states import VersionStatus

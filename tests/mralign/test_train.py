@@ -21,7 +21,7 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture
 def recipe(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    from alignment.tiny import build_tiny_policy
+    from alignment.policies.tiny import build_tiny_policy
 
     monkeypatch.setenv("MRALIGN_DATABASE_URL", sqlite_url)
     write_export(tmp_path / "data", [export_record(number) for number in range(8)])
@@ -54,10 +54,10 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(
 def test_the_row_says_how_far_a_run_is_while_it_trains(
     recipe: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alignment import training_run
-    from alignment.launching import read_recipe
+    from alignment.training import run
+    from alignment.training.launching import read_recipe
 
-    monkeypatch.setattr(training_run, "LIVE_EVERY_S", 0.0)
+    monkeypatch.setattr(run, "LIVE_EVERY_S", 0.0)
     engine = get_engine(sqlite_url)
     seen: list[tuple[int, int | None, int, Any]] = []
 
@@ -69,7 +69,7 @@ def test_the_row_says_how_far_a_run_is_while_it_trains(
         seen.append((row.done_items, row.total_items, len(curve), row.metrics["newest"]["loss"]))
 
     told = read_recipe(recipe)
-    found = training_run.train_and_record(engine, told.export, told.output, told.config, look)
+    found = run.train_and_record(engine, told.export, told.output, told.config, look)
     assert seen == [(n, 3, n, step.loss) for n, step in enumerate(found.steps, start=1)]
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner, Result
 
-from alignment.run import pair_traces
+from alignment.export.run import pair_traces
 from mralign.transitions import app
 from store.engine import get_engine
 from store.errors import InvalidInput, NotFound

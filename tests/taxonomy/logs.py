@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from taxonomy.state import Base, BaseGroup, BaseLabel, Event
+from taxonomy.events.state import Base, BaseGroup, BaseLabel, Event
 
 KEYS = [f"label {number}" for number in range(12)]
 CATEGORIES = ["framing", "chaining", "retrieval"]

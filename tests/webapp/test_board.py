@@ -5,7 +5,7 @@ from re import findall
 import sqlalchemy as sa
 
 from store.engine import reading
-from taxonomy.curation import Group, get_review_state
+from taxonomy.review.curation import Group, get_review_state
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World
 

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from store.engine import reading, transaction
 from store.states import Role
-from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.review.curation import ReviewState, get_review_state
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from annotator.plans import Plan, create_study
-from annotator.studies import finish_trace, put_labels
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import finish_trace, put_labels
 from store import studies
 from store.engine import transaction
 from store.people import get_person

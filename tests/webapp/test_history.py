@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from taxonomy.undoing import UNDOABLE_KINDS
+from taxonomy.review.undoing import UNDOABLE_KINDS
 from webapp.history import _WORDS, describe
 
 

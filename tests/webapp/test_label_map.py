@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from store.engine import reading, transaction
 from store.errors import InvalidInput
 from store.states import Role
-from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.review.curation import ReviewState, get_review_state
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import CLUSTERS, HOSTILE, HOSTILE_TEXTS, World, build_world

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlmodel import col
 from starlette.testclient import TestClient
 
-from annotator.plans import Plan, create_study
+from annotator.agreement.plans import Plan, create_study
 from store import studies, verdicts
 from store.annotations import StepRow, add_steps
 from store.engine import reading, transaction

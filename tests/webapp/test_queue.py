@@ -9,10 +9,10 @@ from sqlmodel import select
 from benchmarks.inventories import guide_by_preset, write_cells, write_labels
 from store.engine import reading, transaction
 from store.tables import OpenLabel
-from taxonomy.curation import ReviewState, get_review_state
-from taxonomy.run import read_inventory
-from taxonomy.versions import create_draft
-from tests.taxonomy.test_discovery import embed
+from taxonomy.discovery.run import read_inventory
+from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.versions.lifecycle import create_draft
+from tests.taxonomy.discovery.test_named_clusters import embed
 from tests.webapp.conftest import SignIn
 from tests.worlds import World
 

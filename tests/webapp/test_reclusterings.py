@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from alignment.origins import list_open_labels
+from alignment.explanation.origins import list_open_labels
 from store.engine import reading, transaction
 from store.reviews import list_events
 from store.runs import get_run
 from store.tables import ClusterDescription, Trace
 from store.taxonomies import get_version, list_clusters
-from taxonomy.curation import ReviewState, get_review_state
+from taxonomy.review.curation import ReviewState, get_review_state
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
 

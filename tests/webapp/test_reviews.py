@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from store.engine import reading, transaction
-from taxonomy.curation import Assign, decide
+from taxonomy.review.curation import Assign, decide
 from tests.worlds import World
 from webapp.reviews import read_review
 

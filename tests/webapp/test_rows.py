@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from store.engine import reading
 from store.states import VersionStatus
 from store.taxonomies import get_version
-from taxonomy import versions
+from taxonomy.versions import lifecycle
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE_TEXTS, World
 
@@ -84,9 +84,9 @@ def test_counter_examples_are_kept_shown_and_hashed(
     for move, more in (("submit", {}), ("approve", {}), ("freeze", {"typed_name": "v1"})):
         cora.post(f"{page}/{move}", {"reason": "so", **more}, page=page)
     with reading(world_engine) as session:
-        assert versions.verify(session, world.version_id)
-        assert versions.verify(session, world.frozen_id)
-        content = versions.get_content(session, get_version(session, world.version_id))
+        assert lifecycle.verify(session, world.version_id)
+        assert lifecycle.verify(session, world.frozen_id)
+        content = lifecycle.get_content(session, get_version(session, world.version_id))
     assert content.categories[0].counter_examples == ("one <b>", "two")
     assert "Not an example: one <b>" in cora.get(f"{page}/vocabulary.ttl").text
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from alignment.export import content_hash, write_export
-from alignment.launching import read_recipe
+from alignment.export.folder import content_hash, write_export
+from alignment.training.launching import read_recipe
 from store.engine import transaction
 from store.states import RunKind, RunStatus
 from store.tables import Export, Run, TrainingRun

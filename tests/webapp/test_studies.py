@@ -5,8 +5,8 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from annotator.plans import Plan, create_study
-from annotator.studies import finish_trace, put_labels
+from annotator.agreement.plans import Plan, create_study
+from annotator.agreement.studies import finish_trace, put_labels
 from store import studies
 from store.engine import reading, transaction
 from store.people import get_person

@@ -13,7 +13,7 @@ from sqlmodel import select
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from alignment.run import export_training_set, pair_traces
+from alignment.export.run import export_training_set, pair_traces
 from mralign.main import app as terminal
 from store.engine import get_engine, reading, transaction
 from store.states import Role, VersionStatus

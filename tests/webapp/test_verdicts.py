@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from store.engine import reading, transaction
 from store.states import Role
-from taxonomy.curation import Group, get_review_state
-from taxonomy.judging import list_disputes
+from taxonomy.review.curation import Group, get_review_state
+from taxonomy.review.judging import list_disputes
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world

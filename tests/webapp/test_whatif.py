@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from alignment.edits import Edit, MoveLabels, RetireCategory, SplitCategory
-from alignment.grounds import load_ground
-from alignment.whatif import WhatIf, survey, what_if
+from alignment.inspection.edits import Edit, MoveLabels, RetireCategory, SplitCategory
+from alignment.inspection.grounds import load_ground
+from alignment.inspection.whatif import WhatIf, survey, what_if
 from store.engine import reading, transaction
 from store.states import RunKind, RunStatus
 from store.tables import OpenLabel, ReviewEvent, Run, TaxonomyVersion

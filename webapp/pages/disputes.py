@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from store.tables import TaxonomyVersion
 from store.verdicts import Rules
-from taxonomy.curation import CategoryView, LabelView
+from taxonomy.review.curation import CategoryView, LabelView
 from webapp.accord import Accord
 from webapp.history import EventLine
 from webapp.pages.frame import Page

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from taxonomy.curation import CategoryView, Group, LabelView
+from taxonomy.review.curation import CategoryView, Group, LabelView
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.reviews import Review

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from store.tables import Run
-from taxonomy.contents import MovedLabel
-from taxonomy.reclustering import Candidate
-from taxonomy.shifts import GroupShift, Shift
-from taxonomy.views import LabelView
+from taxonomy.review.reclustering import Candidate
+from taxonomy.review.shifts import GroupShift, Shift
+from taxonomy.review.views import LabelView
+from taxonomy.vocabulary.contents import MovedLabel
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.reviews import Review

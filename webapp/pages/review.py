@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from taxonomy.curation import CategoryView, Group, LabelView
-from taxonomy.priority import Lane, Waiting
-from taxonomy.prospects import LabelQuestion
+from taxonomy.guidance.prospects import LabelQuestion
+from taxonomy.review.curation import CategoryView, Group, LabelView
+from taxonomy.review.priority import Lane, Waiting
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.proposals import Division, Told

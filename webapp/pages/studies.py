@@ -10,8 +10,8 @@ from webapp.pages.heatmap import HeatView
 from webapp.queries.traces import TraceHead
 
 if TYPE_CHECKING:
-    from alignment.induced import Distance
-    from annotator.agreement import Figure
+    from alignment.transitions.induced import Distance
+    from annotator.agreement.coefficients import Figure
 
 
 @dataclass(frozen=True)

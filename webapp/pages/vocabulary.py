@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from store.tables import Run, TaxonomyVersion
-from taxonomy.contents import VersionDiff
-from taxonomy.curation import CategoryView
-from taxonomy.rows import Row
+from taxonomy.review.curation import CategoryView
+from taxonomy.versions.rows import Row
+from taxonomy.vocabulary.contents import VersionDiff
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.reviews import Review

@@ -27,7 +27,7 @@ def list_points(
     import numpy as np
 
     from gateway.embeddings import text_hash
-    from taxonomy.inventory import InventoryLabel, label_text
+    from taxonomy.labels.inventory import InventoryLabel, label_text
 
     rows: dict[int, tuple[str, str, str | None, float, float]] = {}
     for run_id in cluster_run_ids:

@@ -6,7 +6,14 @@ from fastapi import APIRouter
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from annotator.studies import Unit, adjudicate, is_done, list_units, list_waiting, require_open_to
+from annotator.agreement.studies import (
+    Unit,
+    adjudicate,
+    is_done,
+    list_units,
+    list_waiting,
+    require_open_to,
+)
 from store import studies
 from store.audit import Actor
 from store.engine import reading

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, MarkNoise
+from taxonomy.review.curation import Assign, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.keymap import board_letters
 from webapp.pages.review import BoardLane, BoardPage

@@ -9,8 +9,8 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from store.engine import reading
-from taxonomy.curation import Group
-from taxonomy.layering import read_anchor
+from taxonomy.review.curation import Group
+from taxonomy.review.layering import read_anchor
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered

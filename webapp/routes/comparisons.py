@@ -29,7 +29,7 @@ from webapp.routes.transitions import (
 from webapp.spreadsheets import write_table
 
 if TYPE_CHECKING:
-    from alignment.differences import Cell, Differences
+    from alignment.transitions.differences import Cell, Differences
 
 router = APIRouter(prefix="/transitions/compare")
 reading_allowed = allows(Action.READ)
@@ -78,8 +78,8 @@ def draw_comparison(
     level: Level = "category",
 ) -> Response:
     """The difference as a heatmap or as a graph."""
-    from alignment.delta_graph import delta_graph_svg
-    from alignment.report import Heatmap, heatmap_svg
+    from alignment.transitions.delta_graph import delta_graph_svg
+    from alignment.transitions.report import Heatmap, heatmap_svg
 
     if name not in ("heatmap", "graph"):
         raise NotFound(f"expected heatmap or graph, got {name!r}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
-from annotator.studies import source_of
+from annotator.agreement.studies import source_of
 from store import studies
 from store.engine import reading
 from store.errors import NotFound
@@ -24,8 +24,8 @@ from webapp.routes.passages import PAGE_ROWS, From, Skip, To, place_of, segment_
 from webapp.routes.studies import PersonId, find_figures, find_pair, may_know
 
 if TYPE_CHECKING:
-    from annotator.confusion import Confusion
-    from annotator.consensus import PairedUnits
+    from annotator.agreement.confusion import Confusion
+    from annotator.labeling.consensus import PairedUnits
 
 router = APIRouter()
 PATIENCE_S = 5.0

@@ -11,7 +11,7 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound, NotPermitted
 from store.reviews import get_event
 from store.verdicts import get_rules, list_acts
-from taxonomy.curation import (
+from taxonomy.review.curation import (
     Assign,
     Decision,
     MarkNoise,
@@ -22,8 +22,8 @@ from taxonomy.curation import (
     decide,
     undo,
 )
-from taxonomy.judging import judge, withdraw
-from taxonomy.layering import RECLUSTER
+from taxonomy.review.judging import judge, withdraw
+from taxonomy.review.layering import RECLUSTER
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action

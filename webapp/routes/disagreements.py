@@ -14,10 +14,10 @@ from store.people import list_people
 from store.reviews import lock_version
 from store.taxonomies import get_version
 from store.verdicts import Rules, get_rules, set_rules
-from taxonomy.curation import LabelView
-from taxonomy.judging import as_decision, list_disputes, read_opinions, resolve, settle
-from taxonomy.standing import stand
-from taxonomy.verdicts import Choice, Dispute, Side
+from taxonomy.review.curation import LabelView
+from taxonomy.review.judging import as_decision, list_disputes, read_opinions, resolve, settle
+from taxonomy.review.standing import stand
+from taxonomy.review.verdicts import Choice, Dispute, Side
 from webapp.accord import measure_accord
 from webapp.choices import DIGITS
 from webapp.dependencies import RowId, Visiting, allows

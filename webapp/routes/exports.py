@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from store.engine import reading
-from taxonomy import versions
-from taxonomy.codebook import write_csv, write_markdown
-from taxonomy.contents import VersionContent, count_instances
-from taxonomy.skos import write_turtle
+from taxonomy.versions import lifecycle
+from taxonomy.vocabulary.codebook import write_csv, write_markdown
+from taxonomy.vocabulary.contents import VersionContent, count_instances
+from taxonomy.vocabulary.skos import write_turtle
 from webapp.attachments import attachment
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
@@ -61,8 +61,8 @@ def _file(
     media_type: str,
 ) -> Response:
     with reading(visit.engine) as session:
-        version = versions.get_version(session, version_id)
-        text = write(versions.get_content(session, version))
+        version = lifecycle.get_version(session, version_id)
+        text = write(lifecycle.get_content(session, version))
     headers = attachment(f"{version.name}.{ending}")
     return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
 

@@ -9,7 +9,15 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, CategoryView, Decision, Gather, MarkNoise, PlacedLabel, Remark
+from taxonomy.review.curation import (
+    Assign,
+    CategoryView,
+    Decision,
+    Gather,
+    MarkNoise,
+    PlacedLabel,
+    Remark,
+)
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.forms import Form
 from webapp.keymap import free_letters

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from annotator.studies import (
+from annotator.agreement.studies import (
     CONSENSUS,
     finish_trace,
     is_done,

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from sqlmodel import Session, col
 from starlette.responses import Response
 
-from annotator.studies import PERSON
+from annotator.agreement.studies import PERSON
 from store.engine import reading
 from store.tables import Category
 from store.taxonomies import list_versions
@@ -26,7 +26,7 @@ from webapp.stages import IN_FORCE, Seen, describe_stages, find_next_step
 from webapp.tallies import Holdings, Tallies
 
 if TYPE_CHECKING:
-    from annotator.agreement import Figure
+    from annotator.agreement.coefficients import Figure
 
 router = APIRouter()
 ANNOTATORS = ("annotator_a", "annotator_b")

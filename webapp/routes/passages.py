@@ -19,9 +19,9 @@ from webapp.routes.comparisons import Words, find_whole
 from webapp.routes.transitions import Chosen, Level, read_book
 
 if TYPE_CHECKING:
-    from alignment.backing import Passage
-    from alignment.examples import Unit
-    from alignment.fits import LabelledTrace
+    from alignment.inspection.backing import Passage
+    from alignment.transitions.examples import Unit
+    from alignment.transitions.fits import LabelledTrace
 
 router = APIRouter(prefix="/transitions")
 PAGE_ROWS = 100
@@ -81,7 +81,7 @@ def show_compared_passages(
     skip: Skip = 0,
 ) -> Response:
     """The moves of one of two groups that may be the one asked for, the likeliest first."""
-    from alignment.material import group_passages
+    from alignment.inspection.material import group_passages
 
     with reading(visit.engine) as session:
         compared = find_whole(visit, session, (first, second), level)

@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
 from store.errors import InvalidInput
-from taxonomy.curation import Assign, Decision, MarkNoise
+from taxonomy.review.curation import Assign, Decision, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.pages.review import QueuePage
 from webapp.permissions import Action

@@ -9,15 +9,15 @@ from store.engine import reading
 from store.errors import Conflict, InvalidInput
 from store.runs import get_run
 from store.states import RunKind
-from taxonomy.portions import Portion
-from taxonomy.reclustering import (
+from taxonomy.review.portions import Portion
+from taxonomy.review.reclustering import (
     Comparison,
     list_candidates,
     list_moves,
     recluster,
     take_portion,
 )
-from taxonomy.shifts import Loss
+from taxonomy.review.shifts import Loss
 from webapp.choices import DIGITS
 from webapp.comparisons import Comparisons
 from webapp.dependencies import RowId, Visit, VisitingAside, allows

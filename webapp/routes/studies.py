@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from annotator.plans import DEFAULT_FACETS, FACETS, Plan, create_study
-from annotator.studies import is_done, list_waiting, source_of
+from annotator.agreement.plans import DEFAULT_FACETS, FACETS, Plan, create_study
+from annotator.agreement.studies import is_done, list_waiting, source_of
 from store import studies
 from store.audit import Actor
 from store.engine import reading
@@ -38,7 +38,7 @@ from webapp.study_figures import Found, StudyFigures
 from webapp.study_lines import write_lines
 
 if TYPE_CHECKING:
-    from annotator.agreement import Agreement
+    from annotator.agreement.coefficients import Agreement
 
 router = APIRouter(prefix="/studies")
 PersonId = Annotated[int | None, Query(ge=1, le=2**31 - 1)]

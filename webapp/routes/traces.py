@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.responses import Response
 
-from alignment.gold_spans import gold_spans
+from alignment.polarity.gold_spans import gold_spans
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from webapp.colours import macro_classes
@@ -149,7 +149,7 @@ class _Shown:
         """The weights of the segments, and in a sentence why there are none."""
         if not self.weighted or self.export is None:
             return None, ""
-        from alignment.lineage import find_drop_reason, get_row_of
+        from alignment.explanation.lineage import find_drop_reason, get_row_of
 
         try:
             return unit_weights(get_row_of(self.export.folder, self.head.external_id)), ""

@@ -150,7 +150,7 @@ def list_annotate_runs(session: Session) -> list[RunOption]:
 @router.get("/graph.svg", dependencies=[reading_allowed])
 def draw_graph(visit: VisitingAside, choice: Chosen) -> Response:
     """The largest changes of ΔP as arrows between states."""
-    from alignment.delta_graph import delta_graph_svg
+    from alignment.transitions.delta_graph import delta_graph_svg
 
     with reading(visit.engine) as session:
         book = read_book(visit, session, choice, PATIENCE_S)
@@ -166,7 +166,7 @@ def draw_matrix(
     visit: VisitingAside, choice: Chosen, name: Annotated[str, Path(max_length=40)]
 ) -> Response:
     """A matrix as an image."""
-    from alignment.report import heatmap_svg
+    from alignment.transitions.report import heatmap_svg
 
     if name not in MATRICES:
         raise NotFound(f"expected one of {', '.join(MATRICES)}, got {name!r}")

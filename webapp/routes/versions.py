@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from store.engine import reading
 from store.runs import find_latest_run
 from store.states import RunKind
-from taxonomy.vocabulary import PRESETS
+from taxonomy.vocabulary.presets import PRESETS
 from webapp.dependencies import Visit, Visiting, allows
 from webapp.pages.vocabulary import NoVersionPage
 from webapp.permissions import Action

@@ -16,10 +16,10 @@ from store.reviews import lock_version
 from store.runs import find_latest_run
 from store.states import RunKind, VersionStatus
 from store.tables import TaxonomyVersion
-from taxonomy import versions
-from taxonomy.contents import hash_content
-from taxonomy.curation import AddCategory, CategoryView, EditCategory, RetireCategory
-from taxonomy.signing import approve_rows, list_rows
+from taxonomy.review.curation import AddCategory, CategoryView, EditCategory, RetireCategory
+from taxonomy.versions import lifecycle
+from taxonomy.versions.signing import approve_rows, list_rows
+from taxonomy.vocabulary.contents import hash_content
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import list_numbered
 from webapp.pages.vocabulary import DiffPage, Step, VocabularyPage
@@ -45,8 +45,8 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
     """A version with its categories, and what may be done with it."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
-        listed = versions.list_versions(session)
-        version = versions.get_version(session, version_id)
+        listed = lifecycle.list_versions(session)
+        version = lifecycle.get_version(session, version_id)
         # What is open in a row would tell a blind reviewer what others said.
         rows = list_rows(session, version_id) if review.open and not review.blind else {}
         approvals = sorted({row.approval for row in rows.values() if row.approval})
@@ -76,7 +76,7 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
 def _hash_to_come(session: Session, version: TaxonomyVersion) -> str:
     if version.status != VersionStatus.APPROVED:
         return ""
-    return hash_content(versions.get_content(session, version))
+    return hash_content(lifecycle.get_content(session, version))
 
 
 def describe_life(status: VersionStatus) -> list[Step]:
@@ -121,7 +121,7 @@ def draft(visit: Visiting) -> Response:
 
     def deed(session: Session, person: Actor) -> int:
         run = find_latest_run(session, RunKind.CLUSTER)
-        version = versions.create_draft(
+        version = lifecycle.create_draft(
             session,
             form.line("name") or f"draft {utc_now():%Y-%m-%d %H:%M}",
             cluster_run_id=run.id if run else None,
@@ -137,19 +137,19 @@ def draft(visit: Visiting) -> Response:
 @router.post("/{version_id}/submit", dependencies=[allows(Action.SUBMIT)])
 def submit(visit: Visiting, version_id: RowId) -> Response:
     """Put the draft up for review."""
-    return _move(visit, version_id, versions.submit)
+    return _move(visit, version_id, lifecycle.submit)
 
 
 @router.post("/{version_id}/reopen", dependencies=[allows(Action.APPROVE)])
 def reopen(visit: Visiting, version_id: RowId) -> Response:
     """Go on with the review."""
-    return _move(visit, version_id, versions.reopen)
+    return _move(visit, version_id, lifecycle.reopen)
 
 
 @router.post("/{version_id}/approve", dependencies=[allows(Action.APPROVE)])
 def approve(visit: Visiting, version_id: RowId) -> Response:
     """Approve the version as it stands."""
-    return _move(visit, version_id, versions.approve)
+    return _move(visit, version_id, lifecycle.approve)
 
 
 @router.post("/{version_id}/freeze", dependencies=[allows(Action.FREEZE)])
@@ -160,10 +160,10 @@ def freeze(visit: Visiting, version_id: RowId) -> Response:
         InvalidInput: another name was typed.
     """
     with reading(visit.engine) as session:
-        name = versions.get_version(session, version_id).name
+        name = lifecycle.get_version(session, version_id).name
     if visit.form.line("typed_name") != name:
         raise InvalidInput(f"expected the version's name, {name}, to be typed; type it and freeze")
-    return _move(visit, version_id, versions.freeze)
+    return _move(visit, version_id, lifecycle.freeze)
 
 
 def _move(visit: Visit, version_id: int, move: Move) -> Response:
@@ -243,9 +243,9 @@ def show_diff(
     """What changes from the version `before` to this one."""
     with reading(visit.engine) as session:
         page = DiffPage(
-            before=versions.get_version(session, before),
-            after=versions.get_version(session, version_id),
-            versions=versions.list_versions(session),
-            difference=versions.diff(session, before, version_id),
+            before=lifecycle.get_version(session, before),
+            after=lifecycle.get_version(session, version_id),
+            versions=lifecycle.list_versions(session),
+            difference=lifecycle.diff(session, before, version_id),
         )
         return visit.show(page)

@@ -28,8 +28,8 @@ def show_weight(
     visit: VisitingAside, export_id: RowId, trace_id: RowId, segment: SegmentNumber
 ) -> Response:
     """The weight of a segment of an exported trace, and all that made it."""
-    from alignment.lineage import explain_place, get_export, get_row
-    from alignment.places import PlaceError, at_segment
+    from alignment.explanation.lineage import explain_place, get_export, get_row
+    from alignment.explanation.places import PlaceError, at_segment
 
     with reading(visit.engine) as session:
         head = get_trace_head(session, trace_id)

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.tables import Run, TaxonomyVersion
-from taxonomy.curation import CategoryView
+from taxonomy.review.curation import CategoryView
 from webapp.choices import DIGITS, rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
 from webapp.effects import GROUP_OF, measure_effect
@@ -102,7 +102,7 @@ def draw_change(
     key: Name = "",
 ) -> Response:
     """How a matrix would change, as an image."""
-    from alignment.report import Heatmap, heatmap_svg
+    from alignment.transitions.report import Heatmap, heatmap_svg
 
     if name not in GROUP_OF:
         raise NotFound(f"expected one of {', '.join(GROUP_OF)}, got {name!r}")

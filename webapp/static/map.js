@@ -55,7 +55,7 @@ function redraw(whole = true) {
       layOut(places);
       paint({ of, groups, hidden, strong: choice.strong, limit: moving ? Math.min(SAMPLE, x.length) : x.length });
     }
-    if (dom.fresh) setTimeout(() => { if (dom?.fresh) { legend(); redraw(false); } }); // points come first
+    if (dom.fresh) setTimeout(() => { if (dom?.fresh) { legend(); redraw(false); } }, 20); // points come first
     else drawOver({ names, matches: choice.found ? choice.matches : null, shown, hovered, cursor, ring, line: drag?.line });
   });
 }
@@ -321,8 +321,6 @@ async function refresh(here, loading) {
     cursor = -1;
   }
   show(now);
-  bring();
-  tally();
   return true;
 }
 
@@ -339,8 +337,10 @@ async function begin() {
   if (state) { show(state); tally(); }
   if (!await refresh(here, loading)) return;
   await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  dom.box.dataset.ready = places.x.length;
   document.dispatchEvent(new Event("map:painted"));
+  bring();
+  tally();
+  dom.box.dataset.ready = places.x.length;
   texts ??= (await load(`${address}/texts`)).texts;
   if (dom !== here) return;
   listRows();
@@ -363,4 +363,6 @@ document.addEventListener("keys:listed", ({ detail }) => {
 });
 dark.addEventListener("change", () => { if (dom && state) { group(); redraw(); } });
 document.addEventListener("flow:shown", start);
-start();
+// The script may come before the page is read to its end.
+if (document.readyState === "loading") document.addEventListener("readystatechange", start, { once: true });
+else start();

@@ -1,0 +1,1 @@
+"""An evaluation: its plan, its arms and judges, its run, its report."""

@@ -1,0 +1,1 @@
+"""Matrices looked at: by group, by level, with what stands behind a cell, and what if."""

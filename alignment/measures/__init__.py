@@ -1,0 +1,1 @@
+"""What is measured of answers: scores, truthfulness, claims, and intervals over questions."""

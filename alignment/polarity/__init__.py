@@ -1,0 +1,1 @@
+"""Which traces are to be learnt from, and which are not: exact match, pairs, candidates."""

@@ -1,0 +1,1 @@
+"""Training by the segment-weighted KTO loss, from a recipe to a checkpoint."""

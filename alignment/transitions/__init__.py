@@ -1,0 +1,1 @@
+"""Moves between categories: matrices, weights, how sure they are, and their pictures."""

@@ -1,0 +1,1 @@
+"""How far sources agree, and the blind studies by people that tell."""

@@ -1,0 +1,1 @@
+"""A small head learnt from given labels, and annotation with it."""

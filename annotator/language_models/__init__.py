@@ -1,0 +1,1 @@
+"""Labelers and annotators that are language models: asked, and their replies read."""

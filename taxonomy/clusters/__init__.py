@@ -1,0 +1,1 @@
+"""Clusters of labels: found, named, completed, halved, and held against one another."""

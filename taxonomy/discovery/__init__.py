@@ -1,0 +1,1 @@
+"""From open labels to proposed categories: the runs of `mralign cluster`."""

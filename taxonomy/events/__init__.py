@@ -1,0 +1,1 @@
+"""What reviewers decide, as events that last, and the state that their replay gives."""

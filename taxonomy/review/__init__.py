@@ -1,0 +1,1 @@
+"""The review of a version: views, queue, curation, undo, blind verdicts, other clusterings."""
