@@ -36,6 +36,7 @@ def duration(seconds: float | None) -> str:
     """A length of time in its two largest units."""
     if seconds is None:
         return DASH
+    seconds = max(seconds, 0.0)  # clocks of two machines may differ
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     whole = round(seconds)
