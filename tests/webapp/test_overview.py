@@ -188,13 +188,14 @@ def test_each_number_is_what_its_link_shows(
 def test_what_is_worked_out_is_said(
     app: FastAPI, sign_in: SignIn, world: World, world_engine: sa.Engine
 ) -> None:
-    """A page does not wait for the interval of a kappa."""
+    """A page does not wait for the interval of a kappa, and asks for it again by itself."""
     run = add_annotators(world_engine, world)
     cora = sign_in("Cora")
-    cora.get("/")
+    waiting = cora.get("/").text
+    assert "data-pending" in waiting and "/static/live.js" in waiting
     settle_figures(app)
     shown = cora.get("/").text
-    assert "is being worked out" not in shown
+    assert "is being worked out" not in shown and "/static/live.js" not in shown
     figures = cora.get("/counts/agreement").text
     kappa = next(link for link in Numbers(shown).links if link.unit == "Cohen's κ of the two")
     assert kappa.value in " ".join(Numbers(figures).text.split())
