@@ -1,6 +1,9 @@
 """The transition matrices as pages use them: read, fitted and compared aside, once."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -11,16 +14,19 @@ from store.runs import find_latest_run, get_run
 from store.states import Polarity, RunKind
 from store.tables import Run, TracePair
 from webapp.aside import PATIENCE_S, Aside, wait
+from webapp.matrix_view import MatrixBook
+from webapp.pages.transitions import Choice
 
 if TYPE_CHECKING:
     from alignment.export.pool import Sureness
     from alignment.inspection.groups import Group
     from alignment.inspection.material import Material
     from alignment.transitions.differences import Differences
+    from alignment.transitions.moves import TracedMoves
 
 Key = tuple[int, int, int]
 MaterialKey = tuple[Key, str, bool]
-KEPT = 6
+KEPT, BOOKS_KEPT = 6, 12
 COMPARED_KEPT = 4  # each with all the labels of its two groups
 
 
@@ -31,6 +37,13 @@ class Compared:
     groups: "tuple[Group, Group]"
     differences: "Differences"
 
+    @cached_property
+    def traced(self) -> "tuple[TracedMoves, TracedMoves]":
+        """The moves of either group."""
+        from alignment.inspection.material import trace_group
+
+        return trace_group(self.groups[0]), trace_group(self.groups[1])
+
 
 class Matrices:
     """Keeps what was asked for last, so that a page need not wait for it."""
@@ -39,6 +52,8 @@ class Matrices:
         self._engine = engine
         self._material: Aside[MaterialKey, Material] = Aside("matrices", KEPT)
         self._sureness: Aside[MaterialKey, Sureness | None] = Aside("sureness")
+        self._books: OrderedDict[tuple[object, ...], MatrixBook] = OrderedDict()
+        self._lock = Lock()
         self._compared: Aside[tuple[object, ...], Compared] = Aside("differences", COMPARED_KEPT)
 
     def find(
@@ -67,6 +82,17 @@ class Matrices:
         result = self._sureness.begin(_key(session, material.run_id, coarse), material.sureness)
         found = wait(result, patience_s)
         return found, not result.done()
+
+    def book(self, material: "Material", sureness: "Sureness | None", choice: Choice) -> MatrixBook:
+        """What a page says of the matrices, which it works out once."""
+        key = id(material), sureness is None, choice  # the book keeps the material, and its number
+        with self._lock:
+            if key not in self._books:
+                self._books[key] = MatrixBook(material, sureness, choice)
+            self._books.move_to_end(key)
+            while len(self._books) > BOOKS_KEPT:
+                self._books.popitem(last=False)
+            return self._books[key]
 
     def find_compared(
         self,

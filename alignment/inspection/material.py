@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alignment.transitions.matrices import Fit, Matrix
+    from alignment.transitions.moves import TracedMoves
 
 SIGN_OF: dict[GroupName, int] = {"overall": 0, "positive": 1, "negative": -1}
 
@@ -139,12 +140,18 @@ def compare_groups(first: Group, second: Group) -> Differences:
         return compare(first.traces, second.traces, first.categories)
 
 
-def group_passages(group: Group, fitted: Fit, cell: tuple[int, int]) -> list[Passage]:
+def trace_group(group: Group) -> TracedMoves:
+    """The moves of a group's traces, as its matrix is fitted on them."""
+    return trace_moves(group.traces, len(group.categories), FitSettings().preset)
+
+
+def group_passages(
+    group: Group, traced: TracedMoves, fitted: Fit, cell: tuple[int, int]
+) -> list[Passage]:
     """The moves of a group's traces that may be the base move of a cell, the likeliest first.
 
     Their arrivals count the units of their own trace.
     """
-    traced = trace_moves(group.traces, len(group.categories), FitSettings().preset)
     every = np.ones(len(group.traces), dtype=np.bool_)
     return _in_traces(passages(traced, fitted.matrix, cell, every), group.traces)
 

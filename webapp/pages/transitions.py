@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from webapp.pages.frame import Page
 from webapp.pages.heatmap import HeatView
 
@@ -84,7 +86,7 @@ class TransitionsPage(Page):
     runs: Sequence[RunOption]
     levels: Mapping[str, str]
     thresholds: Sequence[int]
-    heatmaps: Sequence[HeatView]
+    heatmaps: Sequence[tuple[HeatView, Markup]]
     table: TableView | None
     groups: Sequence[str]
     backings: Sequence[RowBacking]

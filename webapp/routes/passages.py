@@ -86,9 +86,10 @@ def show_compared_passages(
     with reading(visit.engine) as session:
         compared = find_whole(visit, session, (first, second), level)
         groups, whole = compared.groups, compared.differences
-        chosen, fitted = (groups[0], whole.first) if of == "first" else (groups[1], whole.second)
+        place, fitted = (0, whole.first) if of == "first" else (1, whole.second)
+        chosen = groups[place]
         cell = _cell(whole.states, source, target)
-        found = group_passages(chosen, fitted, cell)
+        found = group_passages(chosen, compared.traced[place], fitted, cell)
         walked = Walked(chosen.run_id, chosen.categories, chosen.traces, found)
         pair = {"first": first, "second": second, "level": level}
         parts = {**pair, "from": source, "to": target}

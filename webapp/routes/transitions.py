@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import Annotated, Literal, cast
 from urllib.parse import urlencode
 
@@ -83,7 +84,7 @@ def _page(
         runs=options,
         levels=LEVELS,
         thresholds=sorted({*THRESHOLDS, choice.least}),
-        heatmaps=[book.heat(name) for name in book.names] if book else [],
+        heatmaps=book.pictures if book else [],
         table=book.table(of) if book else None,
         groups=[title for _, title in zip(book.backings, ("P", "P⁺", "P⁻"), strict=False)]
                if book else [],
@@ -106,15 +107,16 @@ def find_book(
     sureness_patience_s: float = PATIENCE_S,
 ) -> tuple[MatrixBook | None, bool]:
     """The matrices, none while they are fitted, and whether they or their intervals are awaited."""
-    matrices = cast(Matrices, visit.request.app.state.matrices)
+    matrices, began_s = cast(Matrices, visit.request.app.state.matrices), monotonic()
     run_id = choice.run_id or get_latest_run(session, RunKind.ANNOTATE).id
     coarse = choice.level == "macro"
     material = matrices.find(session, run_id, coarse, patience_s)
     if material is None:
         return None, True
-    sureness, pending = matrices.find_sureness(session, material, coarse, sureness_patience_s)
+    left_s = max(sureness_patience_s - (monotonic() - began_s), 0.0)
+    sureness, pending = matrices.find_sureness(session, material, coarse, left_s)
     chosen = Choice(run_id, choice.level, choice.least, choice.of)
-    return MatrixBook(material, sureness, chosen), pending
+    return matrices.book(material, sureness, chosen), pending
 
 
 def read_book(
