@@ -98,9 +98,7 @@ def list_labels(asked: Asked) -> CountPage:
     ]
     rows = queries.list_labels(asked.session, _ranking(asked, run), asked.start) if run else []
     shown, later = _cut(rows, asked)
-    cells = [
-        [Cell(text, _sought("/map", text)), _n(n), _t(decimal(sure, 1))] for text, n, sure in shown
-    ]
+    cells = [[Cell(text, _sought("/map", text)), _n(n), _t(decimal(c, 1))] for text, n, c in shown]
     lead = _lead("The open labels of", run)
     return _page("Open labels", lead, totals, ("Label", "Instances", "Mean confidence"), cells,
                  "Nothing is labelled yet.", later, "mralign label run")  # fmt: skip
@@ -128,13 +126,8 @@ def list_clusters(asked: Asked) -> CountPage:
     rows = queries.list_clusters(asked.session, run.id, asked.start) if run else []
     shown, later = _cut(rows, asked)
     cells = [
-        [
-            Cell(name or "unnamed", _sought("/clusters", name)),
-            _n(labels),
-            _n(instances),
-            _t(decimal(cohesion)),
-        ]
-        for name, labels, instances, cohesion in shown
+        [Cell(name or "unnamed", _sought("/clusters", name)), *map(_n, held), _t(decimal(cohesion))]
+        for name, *held, cohesion in shown
     ]
     lead = _lead("As found by", run) + " What people made of them since stands in the review."
     return _page("Clusters", lead if run else "", [(count(asked.held.clusters), "clusters")],
