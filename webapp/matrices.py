@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -32,17 +31,11 @@ COMPARED_KEPT = 4  # each with all the labels of its two groups
 
 @dataclass(frozen=True)
 class Compared:
-    """Two groups, and how they differ."""
+    """Two groups, the moves of either, and how they differ."""
 
     groups: "tuple[Group, Group]"
+    traced: "tuple[TracedMoves, TracedMoves]"
     differences: "Differences"
-
-    @cached_property
-    def traced(self) -> "tuple[TracedMoves, TracedMoves]":
-        """The moves of either group."""
-        from alignment.inspection.material import trace_group
-
-        return trace_group(self.groups[0]), trace_group(self.groups[1])
 
 
 class Matrices:
@@ -107,12 +100,13 @@ class Matrices:
             NotFound: a run or a vocabulary does not exist.
             InvalidInput: words name no group, or no trace is in it.
         """
-        from alignment.inspection.material import compare_groups, load_groups
+        from alignment.inspection.material import compare_groups, load_groups, trace_group
 
         def compare() -> Compared:
             with reading(self._engine) as own:
                 groups = load_groups(own, *words, coarse)
-            return Compared(groups, compare_groups(*groups))
+            traced = trace_group(groups[0]), trace_group(groups[1])
+            return Compared(groups, traced, compare_groups(*groups))
 
         latest = find_latest_run(session, RunKind.ANNOTATE)
         key = (*words, coarse, fingerprint(session, latest.id if latest else 0))
