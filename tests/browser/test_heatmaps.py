@@ -34,6 +34,8 @@ def test_by_keys_from_a_cell_to_the_segment_where_the_move_arrives(tabs: Tabs) -
     page.keyboard.press("Tab")
     page.keyboard.press("Shift+Tab")
     assert page.evaluate(FOCUSED) == first, "the cell that was left is the one that is entered"
+    table = page.locator(".matrix tbody a")
+    assert table.count() > 5 and page.locator(".matrix tbody a[tabindex='0']").count() == 1
     source, target = first.split(":")[0].split(" → ")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name=f"From {source} to {target}").wait_for()

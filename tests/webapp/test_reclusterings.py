@@ -14,6 +14,7 @@ from store.runs import get_run
 from store.tables import ClusterDescription, Trace
 from store.taxonomies import get_version, list_clusters
 from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.review.reclustering import recluster
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
 
@@ -206,14 +207,17 @@ def test_a_card_says_what_its_nearest_sibling_is_not(
 def test_the_way_back_from_a_label_leads_to_the_cluster_that_it_stands_on(
     cora: Visitor, world: World, world_engine: sa.Engine, later: int
 ) -> None:
-    """A category that was taken alone is of the other clustering, all else of the version's own."""
+    """A category that was taken alone is of the other clustering, all else of the version's own;
+    taken whole, every label that the other one knows is of it.
+    """
 
     def clusters() -> dict[str, tuple[int, str]]:
         with reading(world_engine) as session:
             version = get_version(session, world.version_id)
             found = [label for trace in session.exec(select(Trace.id))
                      for label in list_open_labels(session, trace, version, 0, 99)]  # fmt: skip
-        return {one["text"]: (one["cluster"]["run"], one["cluster"]["name"]) for one in found}
+        return {one["text"]: (one["cluster"]["run"], one["cluster"]["name"])
+                for one in found if one["cluster"]}  # fmt: skip
 
     before = clusters()
     assert {run for run, _ in before.values()} == {world.cluster_run_id}
@@ -225,3 +229,7 @@ def test_the_way_back_from_a_label_leads_to_the_cluster_that_it_stands_on(
         text for text, name in categories(world_engine, world).items()
         if name == "backtracking" and text in before
     }  # fmt: skip
+    with transaction(world_engine) as session:
+        recluster(session, world.version_id, later, person=None)
+    whole = clusters()
+    assert {run for run, _ in whole.values()} == {later} and whole.keys() < before.keys()

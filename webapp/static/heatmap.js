@@ -1,4 +1,4 @@
-// Heatmaps by keys: each is one stop of Tab, the arrows go from cell to cell, Home and End to the
+// Heatmaps and their tables by keys: each is one stop of Tab, the arrows go from cell to cell, Home and End to the
 // ends of a row. What the cell under the pointer or the focus counts is said below.
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -39,26 +39,27 @@ function onKey(event) {
   next?.focus();
 }
 
-function say(link) {
-  link.closest("[data-heatmap]").querySelector("[data-heat-said]").textContent = link.ariaLabel;
+function say(map, text) {
+  const place = map.querySelector("[data-heat-said]");
+  if (place) place.textContent = text;
 }
 
 function onFocus(event) {
   const link = cellOf(event.target);
   if (!link) return;
   hold(link);
-  say(link);
+  say(link.closest("[data-heatmap]"), link.ariaLabel);
 }
 
 function onPoint(event) {
   const link = cellOf(event.target);
-  if (link) say(link);
+  if (link) say(link.closest("[data-heatmap]"), link.ariaLabel);
 }
 
 function onLeave(event) {
   const map = event.target.closest?.("[data-heatmap]");
   if (!map || map.contains(event.relatedTarget)) return;
-  map.querySelector("[data-heat-said]").textContent = SAID;
+  say(map, SAID);
 }
 
 function begin() {
