@@ -1,5 +1,5 @@
-// Heatmaps and their tables by keys: each is one stop of Tab, the arrows go from cell to cell, Home and End to the
-// ends of a row. What the cell under the pointer or the focus counts is said below.
+// Heatmaps and their tables by keys: each is one stop of Tab, the arrows go from cell to cell, Home
+// and End to the ends of a row. What the cell under the pointer or the focus counts is said below.
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const SAID = "A cell leads to what it counts.";
