@@ -16,17 +16,18 @@ import torch
 
 from alignment.export.rows import read_export
 from alignment.export.tokens import TokenizedExample, open_encoder, tokenize_rows
-from alignment.policies.logprobs import Scorer
+from alignment.policies.kernels import fitting_kernels
 from alignment.policies.policy import Policy, load_policy, policy_hash, prepare_tuning
 from alignment.training.batches import group_steps, plan_batches
-from alignment.training.course import FORWARD_TOKENS
+from alignment.training.course import FORWARD_TOKENS, scorer_of
 from alignment.training.processes import open_processes
 from alignment.training.recipe import TrainingConfig
 from alignment.training.reference import ReferenceCache, write_cache
 from alignment.training.trainer import Trainer
-from benchmarks.parity import trl_trainer
+from benchmarks.parity import Place, trl_trainer, wrapped_model
 
 RATE = 5e-6
+PROCESSOR = Place(forward_tokens=FORWARD_TOKENS["cpu"])
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -65,20 +66,26 @@ def tokenized(export: Path, policy: Path, max_tokens: int, count: int) -> list[T
 
 
 def our_trainer(
-    policy: Path, examples: Sequence[TokenizedExample], batch: int, epochs: int
+    policy: Path,
+    examples: Sequence[TokenizedExample],
+    batch: int,
+    epochs: int,
+    place: Place = PROCESSOR,
 ) -> tuple[Trainer, list[Any]]:
     """A trainer as training sets it up, and the steps that it is to take."""
     config = TrainingConfig(
-        policy=str(policy), device="cpu", batch_size=batch, accumulation=1, epochs=epochs,
-        learning_rate=RATE, warmup_share=0.0,
+        policy=str(policy), device=place.device, dtype=place.dtype, batch_size=batch,
+        accumulation=1, epochs=epochs, learning_rate=RATE, warmup_share=0.0,
     )  # fmt: skip
     torch.manual_seed(0)
-    loaded = load_policy(policy, device="cpu")
+    loaded = load_policy(policy, device=place.device, dtype=place.dtype)
     model = prepare_tuning(loaded.model, config.tuning, config.lora_r)
     tuned = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
-    processes = open_processes("cpu", (), policy, {})
-    scorer, budget = Scorer(model, chunked=True), FORWARD_TOKENS["cpu"]
-    trainer = Trainer(tuned, scorer, config, processes, budget, reuses_past=True)
+    processes = open_processes(place.device, (), policy, {})
+    trainer = Trainer(
+        tuned, scorer_of(tuned, config), config, processes, place.forward_tokens,
+        reuses_past=place.device == "cpu",
+    )  # fmt: skip
     keys = [example.question_key for example in examples]
     return trainer, group_steps(plan_batches(keys, batch, epochs, 0), 1)
 
@@ -90,9 +97,10 @@ def our_arm(
     epochs: int,
     cache: Path,
     clock: Clock = time.perf_counter,
+    place: Place = PROCESSOR,
 ) -> Arm:
     """Our side: the reference is scored and written before the first step."""
-    trainer, steps = our_trainer(policy, examples, batch, epochs)
+    trainer, steps = our_trainer(policy, examples, batch, epochs, place)
     began = clock()
     policy_hash(trainer.policy)
     data = trainer.data(examples)
@@ -100,7 +108,12 @@ def our_arm(
     write_cache(cache, data.content_hash(), fold.reference)
     before_s = clock() - began
     taken: Iterator[Any] = trainer.steps(fold, steps, (), lambda: None)
-    return Arm(lambda: next(taken), clock, before_s)
+
+    def step() -> None:
+        with fitting_kernels():
+            next(taken)
+
+    return Arm(step, clock, before_s)
 
 
 def trl_arm(
@@ -110,6 +123,7 @@ def trl_arm(
     batch: int,
     precompute: bool,
     clock: Clock = time.perf_counter,
+    place: Place = PROCESSOR,
 ) -> Arm:
     """TRL's side, its reference precomputed or not; the rows go round in their order."""
     before_s = 0.0
@@ -127,16 +141,15 @@ def trl_arm(
     trainer = stack.enter_context(
         trl_trainer(
             policy, examples, per_device_train_batch_size=batch, learning_rate=RATE,
-            precompute_ref_log_probs=precompute, around_precompute=timed,
+            precompute_ref_log_probs=precompute, around_precompute=timed, place=place,
         )
     )  # fmt: skip
     trainer.create_optimizer()
-    trainer.model.train()
-    batches = _round(trainer)
-    parameters = [p for p in trainer.model.parameters() if p.requires_grad]
+    model, batches = wrapped_model(trainer), _round(trainer)
+    parameters = [p for p in model.parameters() if p.requires_grad]
 
     def step() -> None:
-        torch.autograd.backward(trainer.compute_loss(trainer.model, next(batches)))
+        torch.autograd.backward(trainer.compute_loss(model, next(batches)))
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         trainer.optimizer.step()
         trainer.optimizer.zero_grad()

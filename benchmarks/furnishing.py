@@ -37,8 +37,9 @@ from store.tables import (
     TrainingRun,
 )
 from store.taxonomies import list_categories
-from taxonomy.review.curation import Assign, Remark, decide, get_review_state
+from taxonomy.review.curation import Assign, Merge, Remark, Rename, decide, get_review_state
 from taxonomy.review.judging import judge
+from taxonomy.suggestions.suggesting import decline, suggest
 from taxonomy.versions import lifecycle
 
 TRACES = 12
@@ -227,4 +228,20 @@ def _disputes(session: Session, draft: TaxonomyVersion, people: People) -> tuple
         remark = Remark(groups[1].anchor, kind, text)
         decide(session, draft.id, remark, person=get_person(session, people.curator),
                seen_revision=None)  # fmt: skip
+    _suggest(session, draft, people, [group.anchor for group in groups[:3]])
     return groups[0].anchor, groups[1].anchor
+
+
+def _suggest(
+    session: Session, draft: TaxonomyVersion, people: People, anchors: Sequence[str]
+) -> None:
+    """Both would merge two clusters, each into another; a name was declined, another waits."""
+    first, second = (get_person(session, name) for name in (people.first, people.second))
+    a, b, c = anchors
+    name = suggest(session, draft.id, Rename(a, "a worse name"), person=first, seen_revision=None)
+    curator = get_person(session, people.curator)
+    decline(session, draft.id, [name], person=curator, reason="it fits as it is")
+    for person, merge in ((first, Merge((a, b))), (second, Merge((b, a)))):
+        suggest(session, draft.id, merge, person=person, seen_revision=None)
+    better = Rename(c, "a better name", "with a definition")
+    suggest(session, draft.id, better, person=first, seen_revision=None)

@@ -6,9 +6,8 @@ from typing import Any
 
 from alignment.measures.scores import judge, response_of, score
 from alignment.policies.generation import Decoding, generate
-from alignment.policies.logprobs import Scorer
 from alignment.policies.policy import load_policy
-from alignment.training.course import FORWARD_TOKENS
+from alignment.training.course import FORWARD_TOKENS, scorer_of
 from alignment.training.preparation import Prepared
 from alignment.training.processes import open_processes
 from alignment.training.recipe import TrainingResult
@@ -19,16 +18,20 @@ from alignment.transitions.examples import prompt_messages
 ASKED = (("Who wrote Hamlet?", "Shakespeare"), ("What is the capital of Peru?", "Lima"))
 
 
-def loss_after(ready: Prepared, result: TrainingResult, cache: Path) -> tuple[float, float]:
+def loss_after(
+    ready: Prepared, result: TrainingResult, cache: Path, device: str = "cpu"
+) -> tuple[float, float]:
     """The loss over all rows with the run's own batches and pairs, at the start and now."""
     config = ready.config
     plan = [micro for step in ready.steps for micro in step]
-    policy = load_policy(config.policy, device="cpu", adapter=result.checkpoint)
+    policy = load_policy(
+        config.policy, device=device, dtype=config.dtype, adapter=result.checkpoint
+    )
     for parameter in policy.model.parameters():
         parameter.requires_grad_(parameter.dim() == 2)  # an optimizer wants something to hold
-    processes = open_processes("cpu", (), cache, {})
-    scorer = Scorer(policy.model, chunked=True)
-    trainer = Trainer(policy, scorer, config, processes, FORWARD_TOKENS["cpu"])
+    processes = open_processes(device, (), cache, {})
+    scorer = scorer_of(policy, config)
+    trainer = Trainer(policy, scorer, config, processes, FORWARD_TOKENS[device])
     known = [read_cache(cache, path.stem) for path in cache.glob("*.npz")]
     fold = trainer.fold(trainer.data(ready.examples), [plan], known[0])
     lambdas = [config.lambda_c if e.desirable else config.lambda_r or 1.0 for e in ready.examples]

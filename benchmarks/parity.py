@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from alignment.export.tokens import TokenizedExample
-from alignment.policies.logprobs import Scorer
 from alignment.policies.policy import Policy, load_policy, prepare_tuning
 from alignment.policies.tiny import build_tiny_policy
 from alignment.training.batches import MicroBatch
+from alignment.training.course import scorer_of
 from alignment.training.processes import open_processes
 from alignment.training.recipe import TrainingConfig
 from alignment.training.reference import PairedExamples, ReferenceCache
@@ -30,6 +30,18 @@ from alignment.training.trainer import Trainer
 
 BATCH, RANK = 4, 4
 LAMBDA_C, LAMBDA_R = 1.0, 1.5
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where both sides compute and in which type, and how many tokens a forward of ours holds."""
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    forward_tokens: int = 64
+
+
+PROCESSOR = Place()
 
 
 @dataclass(frozen=True)
@@ -113,17 +125,19 @@ def noise(model: Any, seed: int) -> None:
                 parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
 
 
-def ours(policy_folder: Path, case: Case, rows: Sequence[TokenizedExample]) -> Found:
+def ours(
+    policy_folder: Path, case: Case, rows: Sequence[TokenizedExample], place: Place = PROCESSOR
+) -> Found:
     """The loss and gradients as training computes them, reference scored first."""
     config = TrainingConfig(
-        policy=str(policy_folder), loss=case.loss, lora_r=RANK, device="cpu", batch_size=BATCH,
-        accumulation=1, lambda_c=LAMBDA_C, lambda_r=LAMBDA_R,
+        policy=str(policy_folder), loss=case.loss, lora_r=RANK, device=place.device,
+        batch_size=BATCH, accumulation=1, lambda_c=LAMBDA_C, lambda_r=LAMBDA_R, dtype=place.dtype,
     )  # fmt: skip
-    loaded = load_policy(policy_folder, device="cpu")
+    loaded = load_policy(policy_folder, device=place.device, dtype=place.dtype)
     model = prepare_tuning(loaded.model, "lora", RANK)
     policy = Policy(model, loaded.tokenizer, loaded.source, loaded.device)
-    processes = open_processes("cpu", (), policy_folder, {})
-    trainer = Trainer(policy, Scorer(model, chunked=True), config, processes, 64)
+    processes = open_processes(place.device, (), policy_folder, {})
+    trainer = Trainer(policy, scorer_of(policy, config), config, processes, place.forward_tokens)
     pairs = trl_pairs() if config.needs_pairs else ()
     micros = (MicroBatch(0, tuple(range(BATCH)), pairs),)
     data: PairedExamples = trainer.data(rows)
@@ -133,16 +147,26 @@ def ours(policy_folder: Path, case: Case, rows: Sequence[TokenizedExample]) -> F
     return Found(outcome.loss, float(outcome.z0[0]), _gradients(model))
 
 
-def trls(policy_folder: Path, case: Case, rows: Sequence[TokenizedExample]) -> Found:
+def trls(
+    policy_folder: Path, case: Case, rows: Sequence[TokenizedExample], place: Place = PROCESSOR
+) -> Found:
     """The loss and gradients as live TRL computes them on the same rows."""
-    with trl_trainer(policy_folder, rows, loss=case.loss, rank=RANK) as trainer:
+    made = trl_trainer(policy_folder, rows, loss=case.loss, rank=RANK, place=place)
+    with made as trainer:
         noise(trainer.model, case.seed)
-        trainer.model.train()
+        wrapped = wrapped_model(trainer)
         batch = next(iter(trainer.get_train_dataloader()))
-        loss = trainer.compute_loss(trainer.model, batch)
+        loss = trainer.compute_loss(wrapped, batch)
         torch.autograd.backward(loss)
         z0 = trainer._metrics["train"]["kl"][-1]
         return Found(float(loss.detach()), float(z0), _gradients(trainer.model))
+
+
+def wrapped_model(trainer: Any) -> Any:
+    """The model as TRL's loop calls it, in training mode: accelerate's autocast around it."""
+    trainer.model.train()
+    trainer.model = trainer.accelerator.prepare(trainer.model)
+    return trainer.model
 
 
 @contextmanager
@@ -151,6 +175,7 @@ def trl_trainer(
     rows: Sequence[TokenizedExample],
     loss: str = "kto",
     rank: int = 32,
+    place: Place = PROCESSOR,
     around_precompute: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda compute: compute,
     **settings: Any,
 ) -> Iterator[Any]:
@@ -187,12 +212,13 @@ def trl_trainer(
     given = {"per_device_train_batch_size": BATCH, "gradient_checkpointing": False, **settings}
     with tempfile.TemporaryDirectory() as folder:
         args = KTOConfig(
-            output_dir=folder, use_cpu=True, bf16=False, report_to=[], save_strategy="no",
-            max_length=None, beta=0.1, desirable_weight=LAMBDA_C, undesirable_weight=LAMBDA_R,
+            output_dir=folder, use_cpu=place.device == "cpu", bf16=place.dtype == "bfloat16",
+            report_to=[], save_strategy="no", max_length=None, beta=0.1,
+            desirable_weight=LAMBDA_C, undesirable_weight=LAMBDA_R,
             loss_type={"kto": "kto", "apo_zero": "apo_zero_unpaired"}[loss],
             train_sampling_strategy="sequential", disable_tqdm=True, weight_decay=0.0, **given,
         )  # fmt: skip
-        model = AutoModelForCausalLM.from_pretrained(str(policy_folder), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(str(policy_folder), dtype=place.dtype)
         adapter = LoraConfig(
             r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
         )
@@ -214,7 +240,7 @@ def differences(mine: Found, theirs: Found) -> tuple[float, float]:
 
 def _gradients(model: Any) -> dict[str, torch.Tensor]:
     named = ((name, p.grad) for name, p in model.named_parameters())
-    return {name: grad.detach().clone() for name, grad in named if grad is not None}
+    return {name: grad.detach().float().cpu() for name, grad in named if grad is not None}
 
 
 def main() -> None:

@@ -15,6 +15,11 @@ def save(name: str, figures: Mapping[str, float], details: Mapping[str, object])
     """Print the figures and write them with the commit and the machine they were taken on."""
     for key, value in figures.items():
         print(f"{key:40} {value:,.4g}")
+    return write(name, figures, details)
+
+
+def write(name: str, figures: Mapping[str, float], details: Mapping[str, object]) -> Path:
+    """Write them without a word, as a long run does between its parts."""
     document = {
         "name": name,
         "commit": _commit(),

@@ -46,6 +46,9 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "/weights/{export_id}/traces/{trace_id}/segments/1",
     ),
     "/versions/{version_id}/diff": ("/versions/{version_id}/diff?before={frozen_id}",),
+    "/versions/{version_id}/disagreements": tuple(
+        f"/versions/{{version_id}}/disagreements?place={place}" for place in range(3)
+    ),
     "/versions/{version_id}/clusters/{anchor}": (
         "/versions/{version_id}/clusters/{anchor}",
         "/versions/{version_id}/clusters/{other}?divided=true",
@@ -83,6 +86,7 @@ OTHERWISE = (
     "/versions/{version_id}/queue",
     "/versions/{version_id}/board",
     "/versions/{version_id}/clusters/{anchor}",
+    "/versions/{version_id}/history",
     "/versions/{version_id}",
     "/counts/nothing",
 )

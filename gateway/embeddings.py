@@ -163,6 +163,10 @@ class Encoder:
             ) from error
 
     @property
+    def _on_gpu(self) -> bool:
+        return str(self._model.device).startswith("cuda")
+
+    @property
     def _most_pieces(self) -> int:
         return min(self._model.max_seq_length or MAX_WORD_PIECES, MOST_WORD_PIECES)
 
@@ -200,10 +204,13 @@ class Encoder:
 
     @cached_property
     def _run(self) -> Callable[[list[list[int]]], Vectors]:
-        """The model by torch, or by ONNX Runtime where that gives the same vectors."""
+        """The model by torch, or by ONNX Runtime where that gives the same vectors.
+
+        ONNX Runtime runs on the processor, so that a GPU is left to torch unless it is asked for.
+        """
         from gateway.onnx_forward import OnnxForward, Unfit, forward
 
-        if self.runtime != Runtime.TORCH:
+        if self.runtime == Runtime.ONNX or (self.runtime == Runtime.AUTO and not self._on_gpu):
             try:
                 return OnnxForward(self._model)
             except Unfit as error:

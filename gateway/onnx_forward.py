@@ -89,7 +89,7 @@ def export(model: Any) -> bytes:
             found = self.model({"input_ids": ids, "attention_mask": mask})
             return torch.nn.functional.normalize(found["sentence_embedding"], dim=1)
 
-    ids = torch.tensor([[101, 2054, 102], [101, 2003, 102]])
+    ids = torch.tensor([[101, 2054, 102], [101, 2003, 102]], device=model.device)
     axes = {0: "texts", 1: "pieces"}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         written = Path(folder) / "model.onnx"

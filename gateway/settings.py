@@ -45,7 +45,7 @@ def find_embedding_model() -> str | None:
 
 
 class Runtime(StrEnum):
-    """What runs the embedding model; `auto` is ONNX Runtime where it is installed."""
+    """What runs the embedding model; `auto` is ONNX Runtime where it is and no GPU is."""
 
     AUTO = "auto"
     ONNX = "onnx"

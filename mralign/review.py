@@ -9,6 +9,7 @@ from mralign.terminal import say, show_table
 from mralign.version_names import name_or_number
 from store.engine import reading, transaction
 from store.errors import NotFound
+from store.people import list_people
 from store.taxonomies import get_version
 from taxonomy.guidance.queue import Outlook
 from taxonomy.review.curation import ReviewState, get_review_state
@@ -17,6 +18,8 @@ from taxonomy.review.priority import line_up
 from taxonomy.review.reclustering import Comparison, compare_whole, take_portion
 from taxonomy.review.reclustering import recluster as change_clustering
 from taxonomy.review.shifts import Shift
+from taxonomy.suggestions.suggesting import list_matters
+from taxonomy.suggestions.wording import tell_change
 
 Name = Annotated[str, typer.Argument(help="The version's name or number.")]
 
@@ -72,6 +75,32 @@ def describe_outlook(outlook: Outlook) -> str:
         f"expected to be right: {now:.1f} % as it stands, {after:.1f} % after "
         f"{outlook.answers} more answers; {pays}"
     )
+
+
+def suggestions(name: Name) -> None:
+    """List what reviewers who work blind would change for everybody, and who suggests it.
+
+    A curator adopts or declines it on the page of disagreements.
+    """
+    with reading(open_database()) as session:
+        version = get_version(session, name_or_number(name))
+        people = {person.id: person.name for person in list_people(session)}
+        matters = list_matters(session, version.id)
+    rows = [
+        (
+            min(change.acts),
+            tell_change(change.suggestions[0], change.upshot.names),
+            ", ".join(people[number] for number in change.people),
+            "; ".join(change.upshot.changes),
+            "" if change.print else "no",
+        )
+        for matter in matters
+        for change in matter.changes
+    ]
+    if rows:
+        columns = ("number", "suggested", "by", "since then", "possible")
+        show_table(columns, rows, title="Suggestions that wait")
+    say(f"{len(matters)} to answer")
 
 
 def recluster(

@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 
 app.command()(review.queue)
+app.command()(review.suggestions)
 app.command()(review.recluster)
 app.command("worth")(worth)
 app.command("migrate")(migrate)

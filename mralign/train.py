@@ -121,6 +121,8 @@ def show_training(result: "TrainingResult") -> None:
         [_shown(step) for step in (result.steps[0], result.steps[-1])],
         f"{len(result.steps)} steps in {result.wall_s:.1f} s, {result.tokens_per_s:.0f} tokens/s",
     )
+    if result.peak_memory_bytes is not None:
+        say(f"at most {result.peak_memory_bytes / 1e9:.2f} GB of the GPU's memory held")
     say(f"checkpoint in {result.checkpoint}")
 
 

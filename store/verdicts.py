@@ -12,7 +12,7 @@ from store import audit
 from store.audit import Actor
 from store.errors import InvalidInput
 from store.metadata import utc_now
-from store.review_tables import ReviewSetting, Verdict
+from store.review_tables import ReviewSetting, Suggestion, Verdict
 from store.tables import TaxonomyVersion
 
 MAX_OVERLAP = 9
@@ -86,8 +86,7 @@ def add_verdicts(
     noise: bool,
 ) -> int:
     """Write one deed of a person down, on a version that is locked; the number of the deed."""
-    newest = sa.select(sa.func.coalesce(sa.func.max(col(Verdict.act)), 0))
-    act = int(session.execute(newest.where(col(Verdict.version_id) == version.id)).scalar_one()) + 1
+    act = next_act(session, version.id)
     now = utc_now()
     rows = [
         {
@@ -103,6 +102,19 @@ def add_verdicts(
     ]
     session.execute(sa.insert(Verdict), rows)
     return act
+
+
+def next_act(session: Session, version_id: int) -> int:
+    """The number of the next deed on a version that is locked: a verdict, or a suggestion."""
+    newest = (
+        session.execute(
+            sa.select(sa.func.coalesce(sa.func.max(table.act), 0)).where(
+                col(table.version_id) == version_id
+            )
+        ).scalar_one()
+        for table in (Verdict, Suggestion)
+    )
+    return int(max(newest)) + 1
 
 
 def list_standing(

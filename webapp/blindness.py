@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col
 
 from store.people import SignedIn
+from store.suggestions import list_answers
 from store.tables import ReviewEvent
 from store.verdicts import Standing, list_full, list_standing
+from taxonomy.events.decisions import STRUCTURAL_KINDS
 from taxonomy.review.curation import Group, LabelView
 from taxonomy.review.views import majority
 from webapp.permissions import Action, may
@@ -19,7 +21,16 @@ def seen_by(session: Session, review: Review, viewer: SignedIn) -> Review:
     """The review as this person may see it."""
     if is_blind(viewer, review.overlap):
         return blindfold(session, replace(review, blind=True), viewer.person_id)
+    if review.overlap == 1 and may(viewer.role, Action.SETTLE):
+        suggested = has_suggestions(session, review)
+        review = replace(review, suggested=True) if suggested else review
     return with_own_skips(session, review, viewer.person_id)
+
+
+def has_suggestions(session: Session, review: Review) -> bool:
+    """Whether suggestions wait for an answer, be it that nobody makes new ones any more."""
+    answers = list_answers(session, review.version_id)
+    return any(event_id not in review.undoable for _, event_id in answers)
 
 
 def is_blind(viewer: SignedIn, overlap: int) -> bool:
@@ -54,19 +65,31 @@ def blindfold(session: Session, review: Review, person_id: int) -> Review:
         row.label_key: row for row in list_standing(session, review.version_id, person_id=person_id)
     }
     full = set(list_full(session, review.version_id, review.overlap))
-    numbers = sa.select(col(ReviewEvent.id)).where(
-        col(ReviewEvent.version_id) == review.version_id, col(ReviewEvent.person_id) == person_id
-    )
-    deeds = frozenset(session.execute(numbers).scalars())
+    deeds = _deeds(session, review, person_id)
+    answers = list_answers(session, review.version_id, person_id)
+    acts = {act for act, event_id in answers if event_id not in review.undoable}
+    acts |= {row.act for row in own.values()}
     order = [category.key for category in review.categories]
     groups = [masked(group, own, full, deeds, order) for group in review.groups]
     review = with_own_skips(session, replace(review, groups=groups), person_id)
     return replace(
         review,
         own_noise=[_own_label(label, own) for label in review.noise],
-        undoable=(review.undoable & deeds) | {-row.act for row in own.values()},
+        undoable=(review.undoable & deeds) | {-act for act in acts},
         redoable=review.redoable & deeds,
     )
+
+
+def _deeds(session: Session, review: Review, person_id: int) -> frozenset[int]:
+    """The events of a person, other than those that change the clusters or categories of all."""
+    query = sa.select(col(ReviewEvent.id), col(ReviewEvent.kind), col(ReviewEvent.undoes_id)).where(
+        col(ReviewEvent.version_id) == review.version_id, col(ReviewEvent.person_id) == person_id
+    )
+    rows = session.execute(query.order_by(col(ReviewEvent.id))).all()
+    shared = {number for number, kind, _ in rows if kind in STRUCTURAL_KINDS}
+    for number, _, undoes_id in rows:
+        shared |= {number} if undoes_id in shared else set()
+    return frozenset(number for number, _, _ in rows) - shared
 
 
 def masked(

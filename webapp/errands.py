@@ -1,6 +1,7 @@
 """What waits for whom: for the one who looks first, then for others."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from store.states import Role, VersionStatus
 from store.tables import TaxonomyVersion
@@ -17,18 +18,26 @@ STEPS = {
 }
 
 
+@dataclass(frozen=True)
+class Quarrels:
+    """What reviewers leave to a curator: how many disputes, and how many suggestions."""
+
+    disputes: int = 0
+    suggestions: int = 0
+
+
 def list_errands(
     role: Role,
     holdings: Holdings,
     review: Review | None,
     versions: Sequence[TaxonomyVersion],
     studies: Sequence[Progress],
-    disputes: int,
+    quarrels: Quarrels,
 ) -> list[Errand]:
     """Everything that waits, as far as this visitor may know of it."""
     found = [
         *_of_studies(role, studies),
-        *_of_review(role, review, disputes),
+        *_of_review(role, review, quarrels),
         *_of_versions(role, versions, review),
         *_of_runs(role, holdings),
     ]
@@ -53,7 +62,7 @@ def _of_studies(role: Role, studies: Sequence[Progress]) -> Iterator[Errand]:
                       f"{unit} to adjudicate in {study.name}", address)  # fmt: skip
 
 
-def _of_review(role: Role, review: Review | None, disputes: int) -> Iterator[Errand]:
+def _of_review(role: Role, review: Review | None, quarrels: Quarrels) -> Iterator[Errand]:
     if review is None or not review.open:
         return
     version = f"/versions/{review.version_id}"
@@ -62,9 +71,13 @@ def _of_review(role: Role, review: Review | None, disputes: int) -> Iterator[Err
     yield _errand(role, Action.REVIEW, count(waiting), f"{unit} to review in {review.name}",
                   f"{version}/queue")  # fmt: skip
     if may(role, Action.SETTLE):
-        unit = "disagreement" if disputes == 1 else "disagreements"
-        yield _errand(role, Action.SETTLE, count(disputes), f"{unit} to decide in {review.name}",
-                      f"{version}/disagreements")  # fmt: skip
+        page = f"{version}/disagreements"
+        unit = "disagreement" if quarrels.disputes == 1 else "disagreements"
+        yield _errand(role, Action.SETTLE, count(quarrels.disputes),
+                      f"{unit} to decide in {review.name}", page)  # fmt: skip
+        unit = "suggestion" if quarrels.suggestions == 1 else "suggestions"
+        yield _errand(role, Action.SETTLE, count(quarrels.suggestions),
+                      f"{unit} to answer in {review.name}", page)  # fmt: skip
     if not review.blind:
         flagged = sum(bool(group.flag) and not group.reviewed for group in review.groups)
         unit = "flagged cluster" if flagged == 1 else "flagged clusters"

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from store import verdicts
@@ -14,8 +15,12 @@ from store.people import SignedIn
 from store.review_tables import Verdict
 from store.tables import Person, ReviewEvent
 from taxonomy.events.decisions import REMARKS
+from taxonomy.suggestions.matters import DECLINE
+from taxonomy.suggestions.suggesting import find_own
+from webapp.suggested import as_line
 
 EVENTS_SHOWN = 100
+UNSEEN = REMARKS | {DECLINE}  # what blind reviewers see of themselves only, undone or not
 NO_REVISION = 2**31 - 1  # above every one
 Payload = Mapping[str, Any]
 
@@ -84,16 +89,19 @@ def list_numbered(session: Session, numbers: Sequence[int]) -> list[EventLine]:
     return [_line(session, row) for row in session.execute(query).all()]
 
 
-def find_line(session: Session, version_id: int, revision: int) -> EventLine | None:
-    """The event that made a revision."""
+def find_line(
+    session: Session, version_id: int, revision: int, blind_to: int | None = None
+) -> EventLine | None:
+    """The event that made a revision, if it is for the visitor to see."""
     asked = {"version_id": version_id, "revision": revision}
-    row = session.connection().execute(_one(), asked).first()
+    blind = {} if blind_to is None else {"blind_to": blind_to}
+    row = session.connection().execute(_one(blind_to is not None), {**asked, **blind}).first()
     return None if row is None else _line(session, row)
 
 
 @cache
-def _one() -> sa.Select[*tuple[Any, ...]]:
-    return _lines().where(
+def _one(blind: bool) -> sa.Select[*tuple[Any, ...]]:
+    return _lines(blind).where(
         col(ReviewEvent.version_id) == sa.bindparam("version_id"),
         col(ReviewEvent.revision) == sa.bindparam("revision"),
     )
@@ -114,7 +122,11 @@ def _lines(blind: bool = False) -> sa.Select[*tuple[Any, ...]]:
     if not blind:
         return query
     own = col(ReviewEvent.person_id) == sa.bindparam("blind_to")
-    return query.where(col(ReviewEvent.kind).not_in(REMARKS) | own)
+    told = aliased(ReviewEvent)
+    hidden = sa.exists().where(
+        col(told.id) == col(ReviewEvent.undoes_id), col(told.kind).in_(UNSEEN)
+    )
+    return query.where((col(ReviewEvent.kind).not_in(UNSEEN) & ~hidden) | own)
 
 
 def list_acts(session: Session, version_id: int, viewer: SignedIn) -> list[EventLine]:
@@ -124,7 +136,12 @@ def list_acts(session: Session, version_id: int, viewer: SignedIn) -> list[Event
 
 
 def find_act(session: Session, version_id: int, act: int, viewer: SignedIn) -> EventLine | None:
-    """A verdict of the viewer; nobody else's."""
+    """A verdict or a suggestion of the viewer; nobody else's."""
+    own = find_own(session, version_id, act, viewer.person_id)
+    if own is not None:
+        line = as_line(own)
+        what = f"took back: suggested to {line.what}" if own.fate == "withdrawn" else line.deed
+        return EventLine(-act, 0, what, viewer.name, line.when, line.said)
     rows = verdicts.list_act(session, version_id, act, viewer.person_id)
     return _act_line(rows[0], viewer, len(rows)) if rows else None
 
@@ -169,6 +186,10 @@ def describe(kind: str, payload: Payload) -> str:
 def _labels(payload: Payload) -> str:
     count = len(payload["labels"])
     return "1 label" if count == 1 else f"{count} labels"
+
+
+def _decline(payload: Payload) -> str:
+    return f"declined a suggestion: {describe(payload['kind'], payload['suggested'])}"
 
 
 def _start(payload: Payload) -> str:
@@ -224,4 +245,5 @@ _WORDS: dict[str, Callable[[Payload], str]] = {
     "retire_category": _retire,
     "approve_rows": _approve_rows,
     "recluster": _recluster,
+    "decline": _decline,
 }

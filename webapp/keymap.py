@@ -43,6 +43,10 @@ PLACES: Mapping[str, Sequence[Binding]] = {
         Binding("example", "e", "open the first example in its trace"),
         Binding("waiting", "n", "next cluster to review"),
     ),
+    "Labels in no cluster": (
+        Binding("noise-tick", "t", "tick labels"),
+        Binding("noise-place", "c", "choose where the ticked labels go"),
+    ),
     "Board": (
         Binding("lane", "y", "accept the lane with the focus, else the first"),
         Binding("lane-noise", "x", "mark the ticked clusters, or the one with the focus, as noise"),
@@ -108,7 +112,11 @@ FIXED: Mapping[str, Sequence[tuple[str, str]]] = {
         ("Enter", "keep the labels, and go to the next segment; after the last, finish the trace"),
     ),
     "Other clusterings": (("1 to 9", "take what a category has there"),),
-    "Disagreements": (("1 to 9", "choose"), ("0", "choose no category"), ("Enter", "decide")),
+    "Disagreements": (
+        ("1 to 9", "choose"),
+        ("0", "choose no category; decline what is suggested"),
+        ("Enter", "decide"),
+    ),
 }
 GO = (
     ("o", "the overview"),

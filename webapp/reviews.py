@@ -43,6 +43,7 @@ class Review:
     overlap: int = 1
     blind: bool = False  # whether the visitor sees only their own verdicts and what is decided
     own_noise: Sequence[LabelView] | None = None  # the noise as that visitor sees it
+    suggested: bool = False  # whether suggestions wait though nobody reviews blind any more
 
     @property
     def version_id(self) -> int:

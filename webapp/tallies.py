@@ -7,9 +7,10 @@ from typing import TypeVar, cast
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from store.review_tables import Verdict
+from store.review_tables import Suggestion, Verdict
 from store.tables import EvaluationRun, Export, TrainingRun
 from taxonomy.review.judging import list_disputes
+from taxonomy.suggestions.suggesting import list_matters
 from webapp.queries import counts, outcomes
 from webapp.queries.counts import Annotated, Inputs, Labelled, RunHead
 from webapp.queries.outcomes import Evaluated, Exported, Trained
@@ -86,6 +87,18 @@ class Tallies:
         stamp = tuple(session.execute(query.where(own)).one())
         key = (version_id, revision, *stamp)
         return self.get("disputes", key, lambda: len(list_disputes(session, version_id)))
+
+    def suggestions(self, session: Session, version_id: int, revision: int) -> int:
+        """How many suggestions of a review wait for a curator; what several suggest is one."""
+        own = col(Suggestion.version_id) == version_id
+        query = sa.select(
+            sa.func.max(col(Suggestion.id)), sa.func.count(col(Suggestion.withdrawn_at))
+        )
+        stamp = tuple(session.execute(query.where(own)).one())
+        if stamp[0] is None:
+            return 0
+        key = (version_id, revision, *stamp)
+        return self.get("suggestions", key, lambda: len(list_matters(session, version_id)))
 
 
 def _outcomes(session: Session) -> Outcomes:

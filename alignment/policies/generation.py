@@ -11,6 +11,7 @@ import torch
 
 from alignment.export.tokens import Encoder, open_encoder
 from alignment.policies.decoding import Decoding as Decoding
+from alignment.policies.kernels import fitting_kernels
 from alignment.policies.policy import Policy
 
 Message = tuple[str, str]
@@ -67,7 +68,7 @@ def draw(
     """
     encoder = open_encoder(policy.tokenizer)
     responses: list[Drawn] = []
-    with torch.random.fork_rng(devices=_devices(policy)):
+    with torch.random.fork_rng(devices=_devices(policy)), fitting_kernels():
         for start in range(0, len(prompts), decoding.batch_size):
             part = prompts[start : start + decoding.batch_size]
             found = kept.find(part, start) if kept else None

@@ -25,6 +25,8 @@ class Scorer(torch.nn.Module):
         self.model = model
         self.chunked = chunked
         self.autocast = autocast
+        # Whatever shards a model by its layers asks the module that it wraps for their names.
+        self._no_split_modules = getattr(model, "_no_split_modules", None)
 
     def forward(
         self, input_ids: Tensor, completion_mask: Tensor | None = None, past: Any = None
@@ -154,15 +156,10 @@ class _FrozenHead(torch.autograd.Function):
         slopes = torch.empty_like(states) if ctx.needs_input_grad[0] else None
         for start in range(0, len(states), chunk):
             part, ids = states[start : start + chunk], targets[start : start + chunk]
-            scores = (part @ weight.T).float()
-            chosen = scores.gather(-1, ids[:, None])[:, 0]
-            # Less the largest, or the exponential of a large score overflows.
-            highest = scores.amax(dim=-1)
-            total = scores.sub_(highest[:, None]).exp_().sum(dim=-1)
-            picked[start : start + chunk] = chosen - highest - total.log()
+            logs = _log_softmax(part.to(weight.dtype), weight)
+            picked[start : start + chunk] = logs.gather(-1, ids[:, None])[:, 0]
             if slopes is not None:
-                expected = (scores.to(weight.dtype) @ weight) / total[:, None].to(weight.dtype)
-                slopes[start : start + chunk] = weight[ids] - expected
+                slopes[start : start + chunk] = weight[ids] - logs.exp_().to(weight.dtype) @ weight
         ctx.save_for_backward(slopes)
         return picked
 
@@ -171,6 +168,12 @@ class _FrozenHead(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (slopes,) = ctx.saved_tensors
         return slopes * gradient[:, None].to(slopes.dtype), None, None, None
+
+
+def _log_softmax(states: Tensor, weight: Tensor) -> Tensor:
+    """log softmax(W h) in float32; autocast would first copy all scores in that type."""
+    with torch.autocast(states.device.type, enabled=False):
+        return (states @ weight.T).log_softmax(dim=-1, dtype=torch.float32)
 
 
 def _is_frozen_linear(head: Any) -> bool:

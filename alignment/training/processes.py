@@ -42,9 +42,20 @@ class Processes:
         return torch.device(self.accelerator.device)
 
     @property
+    def kind(self) -> str:
+        """Accelerate's word for how they share the work: NO, MULTI_GPU, FSDP, DEEPSPEED."""
+        return str(self.accelerator.distributed_type).rpartition(".")[2]
+
+    @property
     def shards_parameters(self) -> bool:
         """Whether a process may hold a part of the weights only, as under FSDP and DeepSpeed."""
-        return str(self.accelerator.distributed_type).rpartition(".")[2] in ("FSDP", "DEEPSPEED")
+        return self.kind in ("FSDP", "DEEPSPEED")
+
+    def peak_memory_bytes(self) -> int | None:
+        """The most that tensors held of the GPU since these were opened; None without one."""
+        if self.device.type != "cuda":
+            return None
+        return int(torch.cuda.max_memory_allocated(self.device))
 
     def prepare(self, *parts: Any) -> Any:
         """Wrap modules and optimizers for these processes."""
@@ -100,6 +111,9 @@ def open_processes(
     accelerator = Accelerator(
         cpu=device == "cpu", log_with=list(report_to) or None, project_dir=str(folder)
     )
+    _settle_deepspeed(accelerator, settings)
+    if accelerator.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(accelerator.device)
     if report_to:
         plain = {
             name: value if isinstance(value, int | float | str | bool) else str(value)
@@ -107,6 +121,19 @@ def open_processes(
         }
         accelerator.init_trackers(PROJECT, config=plain)
     return Processes(accelerator)
+
+
+def _settle_deepspeed(accelerator: Any, settings: Mapping[str, Any]) -> None:
+    """Fill in what DeepSpeed takes from a data loader elsewhere, where its file leaves it open."""
+    plugin = accelerator.state.deepspeed_plugin
+    if plugin is None:
+        return
+    for name, setting in (
+        ("train_micro_batch_size_per_gpu", "batch_size"),
+        ("gradient_clipping", "max_grad_norm"),
+    ):
+        if plugin.deepspeed_config.get(name, "auto") in ("auto", None):
+            plugin.deepspeed_config[name] = settings[setting]
 
 
 def check_trackers(names: Sequence[str]) -> None:

@@ -30,7 +30,8 @@ class TrainingConfig:
     polarities; `learning_rate` None is 1e-4 for sft and 5e-6 otherwise. `clip` c clips each
     segment's ratio to [1/c, c] again; None keeps the export's weights. `forward_tokens` None
     lets the device decide how many padded tokens one forward may hold; it changes memory and
-    time, never a loss. `reference_cache` names a folder that several runs share.
+    time, never a loss. `reference_cache` names a folder that several runs share. `deterministic`
+    gives the same bits every time on a GPU as well, at a part of its speed.
 
     Units: learning rate a step; max_tokens prompt, completion and end token together;
     warmup_share of all optimizer steps; z0_decay of the moving average, a micro-batch;
@@ -59,6 +60,7 @@ class TrainingConfig:
     max_tokens: int = 4096
     forward_tokens: int | None = None
     gradient_checkpointing: bool = False
+    deterministic: bool = False
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -139,7 +141,11 @@ class StepMetrics:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run did, for its row in the store."""
+    """What a training run did, for its row in the store.
+
+    `distributed` is accelerate's word for how processes shared the work. `peak_memory_bytes` is
+    what tensors took of the main process's GPU at most; None without one.
+    """
 
     checkpoint: Path
     steps: tuple[StepMetrics, ...]
@@ -155,6 +161,8 @@ class TrainingResult:
     tokens: int
     tokens_per_s: float
     processes: int = 1
+    distributed: str = "NO"
+    peak_memory_bytes: int | None = None
 
 
 def _check_kinds(config: TrainingConfig) -> None:

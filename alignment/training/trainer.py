@@ -120,8 +120,9 @@ class Trainer:
             rate = learning_rate(
                 number, len(steps), self.config.peak_rate, self.config.warmup_share
             )
+            self._set_rate(rate)  # before the gradients: DeepSpeed updates with the last of them
             outcome = self.run(fold, micros, learn=True)
-            grad_norm = self._update(rate)
+            grad_norm = self._update()
             took_s = time.monotonic() - began_s
             past_s += took_s
             figures = step_figures(fold, micros, outcome, self.config)
@@ -236,10 +237,12 @@ class Trainer:
                     sums[[places[pair] for pair in part.items]] = scored.float().cpu()
         return self.processes.add_up(sums.to(self.processes.device)).cpu()
 
-    def _update(self, rate: float) -> float:
-        norm = self.processes.clip(list(self.scorer.parameters()), self.config.max_grad_norm)
+    def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+    def _update(self) -> float:
+        norm = self.processes.clip(list(self.scorer.parameters()), self.config.max_grad_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return norm

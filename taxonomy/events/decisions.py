@@ -126,7 +126,12 @@ Decision = (
     | EditCategory
     | RetireCategory
 )
+# What changes the clusters or categories themselves, for everybody.
+Structural = Rename | Merge | Split | Gather | AddCategory | EditCategory | RetireCategory
 REMARKS = frozenset({"flag", "skip", "comment"})
+STRUCTURAL_KINDS = frozenset(
+    {"rename", "merge", "split", "add_category", "edit_category", "retire_category"}
+)
 
 
 def clean_line(text: str, what: str, limit: int = NAME_LIMIT) -> str:

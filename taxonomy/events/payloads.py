@@ -1,7 +1,9 @@
 """Decisions as they are written down: checked against the state, labels by their keys."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from taxonomy.events import decisions as told
@@ -27,13 +29,26 @@ class Board:
     state: State
     keys: Mapping[int, str]
 
+    @cached_property
+    def ids(self) -> Mapping[str, int]:
+        """The number of each label by its key."""
+        return {key: number for number, key in self.keys.items()}
+
+    @cached_property
+    def members(self) -> Mapping[str | None, Sequence[str]]:
+        """The labels of each group that has any, and under None those in no group."""
+        found: defaultdict[str | None, list[str]] = defaultdict(list)
+        for key, anchor in self.state.anchors.items():
+            found[anchor].append(key)
+        return dict(found)
+
     def group(self, anchor: str) -> list[str]:
         """The labels of a group.
 
         Raises:
             UnknownNameError: there is no such group, or it is empty by now.
         """
-        members = self.state.members(anchor)
+        members = list(self.members.get(anchor, ()))
         if not members:
             raise UnknownNameError(f"expected a group named {anchor[:50]!r}, found none; reload")
         return members

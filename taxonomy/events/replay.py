@@ -40,7 +40,7 @@ def _known(state: State, event: Event, name: str = "labels") -> list[str]:
     return [key for key in event.payload[name] if key in state.anchors]
 
 
-def _holder(state: State, keys: Sequence[str]) -> str | None:
+def holder(state: State, keys: Sequence[str]) -> str | None:
     """The group that holds most of the labels; instances, then the anchor break a tie."""
     labels, instances = Counter[str](), Counter[str]()
     for key in keys:
@@ -60,7 +60,7 @@ def _set_categories(state: State, event: Event) -> None:
 
 
 def _rename(state: State, event: Event) -> None:
-    anchor = _holder(state, _known(state, event))
+    anchor = holder(state, _known(state, event))
     if anchor is None:
         return
     changes = {name: event.payload[name] for name in ("name", "definition")}
@@ -70,7 +70,7 @@ def _rename(state: State, event: Event) -> None:
 
 def _merge(state: State, event: Event) -> None:
     keys = _known(state, event)
-    target = _holder(state, _known(state, event, "into")) or _holder(state, keys)
+    target = holder(state, _known(state, event, "into")) or holder(state, keys)
     if target is None:
         return
     if event.payload["name"] is not None:
@@ -83,7 +83,7 @@ def _split(state: State, event: Event) -> None:
     keys = _known(state, event)
     if not keys:
         return
-    source = _holder(state, keys)
+    source = holder(state, keys)
     anchor = f"e{event.id}"
     parent = state.groups[source] if source is not None else GroupState("", "", None, None)
     state.groups[anchor] = replace(parent, name=event.payload["name"], definition="")

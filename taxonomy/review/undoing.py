@@ -21,6 +21,7 @@ UNDOABLE_KINDS = frozenset(
         "edit_category",
         "retire_category",
         "approve_rows",
+        "decline",
     }
 )
 

@@ -54,8 +54,17 @@ def find_approvals(in_force: Iterable[Event], prints: Mapping[str, str]) -> dict
     return approvals
 
 
-def lay_rows(views: Views, in_force: Iterable[Event], disputed: Collection[str]) -> dict[str, Row]:
-    """Every category as a row, in the vocabulary's order; `disputed` are keys of labels."""
+def lay_rows(
+    views: Views,
+    in_force: Iterable[Event],
+    disputed: Collection[str],
+    suggested: Mapping[str, int],
+) -> dict[str, Row]:
+    """Every category as a row, in the vocabulary's order.
+
+    `disputed` are keys of labels; `suggested` counts the changes that wait for an answer, by
+    category.
+    """
     state, prints = views.state, fingerprint_rows(views)
     approvals = find_approvals(in_force, prints)
     open_labels: defaultdict[str | None, int] = defaultdict(int)
@@ -71,7 +80,7 @@ def lay_rows(views: Views, in_force: Iterable[Event], disputed: Collection[str])
             key,
             prints[key],
             approvals.get(key, 0),
-            _issues(state, key, open_labels[key], quarrels[key], flags[key]),
+            _issues(state, key, open_labels[key], quarrels[key], flags[key], suggested.get(key, 0)),
         )
         for key in state.categories
     }
@@ -81,11 +90,14 @@ def _is_open(label: LabelView) -> bool:
     return label.origin != "reviewed"
 
 
-def _issues(state: State, key: str, undecided: int, disputed: int, flagged: int) -> tuple[str, ...]:
+def _issues(
+    state: State, key: str, undecided: int, disputed: int, flagged: int, suggested: int
+) -> tuple[str, ...]:
     counted = (
         (undecided, "label undecided", "labels undecided"),
         (disputed, "label disputed", "labels disputed"),
         (flagged, "cluster flagged", "clusters flagged"),
+        (suggested, "suggestion to answer", "suggestions to answer"),
     )
     found = [f"{count} {one if count == 1 else many}" for count, one, many in counted if count]
     if not state.categories[key].definition:

@@ -1,5 +1,6 @@
 """Approval row by row: who signed what of a version; the last row approves the version."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from sqlmodel import Session
@@ -13,6 +14,8 @@ from store.tables import ReviewEvent
 from store.taxonomies import get_version
 from taxonomy.review.judging import list_disputes
 from taxonomy.review.standing import stand
+from taxonomy.suggestions.matters import touched_categories
+from taxonomy.suggestions.suggesting import list_matters
 from taxonomy.versions.lifecycle import approve
 from taxonomy.versions.rows import APPROVAL, Row, find_approvals, fingerprint_rows, lay_rows
 
@@ -28,7 +31,9 @@ def list_rows(session: Session, version_id: int) -> dict[str, Row]:
     standing = stand(session, get_version(session, version_id))
     disputed = {key for one in list_disputes(session, version_id) for key in one.keys}
     views = standing.show(exact=False).views
-    return lay_rows(views, standing.in_force, disputed)
+    touched = (touched_categories(one, views.state) for one in list_matters(session, version_id))
+    suggested = Counter(key for keys in touched for key in keys)
+    return lay_rows(views, standing.in_force, disputed, suggested)
 
 
 def approve_rows(

@@ -38,6 +38,7 @@ IMPURE = {
         "review/reclustering",
         "review/review_state",
         "review/standing",
+        "suggestions/suggesting",
         "versions/appraisal",
         "versions/carryover",
         "versions/change_notes",
@@ -69,6 +70,7 @@ IMPURE = {
 # The modules that may load torch; the encoder is the only one outside of alignment.
 TORCH = {
     "alignment/policies/generation",
+    "alignment/policies/kernels",
     "alignment/policies/logprobs",
     "alignment/policies/policy",
     "alignment/policies/tiny",

@@ -112,15 +112,18 @@ def choose(tab: Tab, digit: str) -> str:
 
 
 def test_two_annotators_and_a_curator_at_once(tabs: Tabs, server: Server, site: Site) -> None:
-    """Conflict, undo, crash, disagreements, approval and freeze, without a click."""
+    """Conflict, undo, crash, suggestions, disagreements, approval and freeze, without a click."""
     ada, bo, cora = tabs.open(), tabs.open(), tabs.open()
     for tab, name in ((ada, "Ada"), (bo, "Bo"), (cora, "Cora")):
         sign_in_by_keyboard(tab, name)
+    conflict(ada, bo)
     set_overlap(cora)
     judge_apart(ada, bo)
-    conflict(ada, bo)
+    suggest(ada, bo, site)
     crash(ada, server)
+    answer_suggestions(cora, site)
     decide(cora, site)
+    told(ada)
     freeze(cora, site)
     for tab in (ada, bo, cora):
         tab.complaints = [line for line in tab.complaints if not expected(line)]
@@ -181,6 +184,69 @@ def conflict(ada: Tab, bo: Tab) -> None:
     bo.page.get_by_role("heading", name="Bo's name").wait_for()
 
 
+def suggest(ada: Tab, bo: Tab, site: Site) -> None:
+    """Both would merge two clusters, and one splits another; nothing changes, an undo withdraws."""
+    with reading(site.engine) as session:
+        before = [group.anchor for group in get_review_state(session, site.world.version_id).groups]
+    for tab in (ada, bo):
+        open_card(tab, "c6")
+        choose_other(tab, "Step by step")
+        said(tab, "suggested to merge “Step by step” into “Breaking it down”")
+        assert violations(tab.page) == []
+    open_card(ada, "c8")
+    press(ada.page, "d")
+    ada.page.get_by_text("The machine would split off").wait_for()
+    press(ada.page, "Enter")
+    said(ada, "suggested to make a cluster")
+    open_card(bo, "c9")
+    choose_other(bo, "Telling the answer")
+    said(bo, "suggested to merge “Telling the answer”")
+    press(bo.page, "u")
+    said(bo, "took back: suggested to merge “Telling the answer”")
+    open_card(bo, "c6")
+    bo.page.get_by_role("heading", name="Your suggestions").wait_for()
+    assert bo.page.locator(".suggestions li").count() == 1
+    assert "Ada" not in bo.page.locator(".suggestions").inner_text()
+    with reading(site.engine) as session:
+        now = [group.anchor for group in get_review_state(session, site.world.version_id).groups]
+    assert now == before
+
+
+def choose_other(tab: Tab, name: str) -> None:
+    """Choose a cluster to merge by the letters of its name, as a keyboard does."""
+    press(tab.page, "m")
+    tab.page.keyboard.type(name)
+    press(tab.page, "Tab", "Enter")
+
+
+def answer_suggestions(cora: Tab, site: Site) -> None:
+    """The curator adopts what two suggested, takes it back, adopts again; declines the other."""
+    page = cora.page
+    cora.open(f"/versions/{site.world.version_id}")
+    press(page, "g", "d")
+    page.get_by_text("2 of 2 suggested").wait_for()
+    assert violations(page) == []
+    press(page, "1", "Enter")
+    said(cora, "merged clusters of 4 labels")
+    press(page, "u")
+    page.get_by_text("2 of 2 suggested").wait_for()
+    press(page, "Enter")
+    said(cora, "merged clusters of 4 labels")
+    page.get_by_text("1 of 2 suggested").wait_for()
+    press(page, "0", "r")
+    page.keyboard.type("one meaning")
+    press(page, "Enter")
+    said(cora, "declined a suggestion")
+
+
+def told(ada: Tab) -> None:
+    """The annotator reads on the queue what became of what they suggested, and why."""
+    ada.open(f"/versions/{ada.site.world.version_id}/queue")
+    listed = ada.page.locator(".suggestions").inner_text()
+    assert "adopted" in listed and "declined" in listed and "one meaning" in listed
+    assert "Bo" not in listed and "Cora" not in listed
+
+
 def crash(ada: Tab, server: Server) -> None:
     """The server is killed before a comment arrives: it is kept, told of, and sent once."""
     open_card(ada, "c4")
@@ -199,9 +265,6 @@ def crash(ada: Tab, server: Server) -> None:
 
 def decide(cora: Tab, site: Site) -> None:
     """The curator sees who chose what, and decides with a reason; nothing else is left."""
-    press(cora.page, "g", "v")
-    cora.page.get_by_role("heading", name="Vocabulary v1").wait_for()
-    press(cora.page, "g", "d")
     cora.page.get_by_role("heading", name="Going back").wait_for()
     sides = cora.page.locator(".sides").inner_text()
     assert "Ada" in sides and "Bo" in sides

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from store.engine import reading
+from store.engine import reading, transaction
+from store.people import get_person
 from store.states import VersionStatus
 from store.taxonomies import get_version
-from taxonomy.review.curation import get_review_state
-from tests.browser.conftest import Tab, Tabs, violations
+from store.verdicts import Rules, set_rules
+from taxonomy.review.curation import Assign, get_review_state
+from taxonomy.review.judging import judge
+from tests.browser.conftest import Site, Tab, Tabs, violations
 from tests.builders import PASSWORD
 
 
@@ -273,3 +276,26 @@ def test_keys_are_silent_in_fields_and_can_be_turned_off(tabs: Tabs) -> None:
     page.get_by_label("Single keys are on").check()
     press(page, "Escape", "n")
     page.get_by_role("heading", name="Recalling facts").wait_for()
+
+
+def test_a_reason_stays_with_the_dispute_that_it_was_typed_at(tabs: Tabs, site: Site) -> None:
+    """It is kept while one looks at the next one, and does not turn up there."""
+    with transaction(site.engine) as session:
+        version = get_version(session, site.world.version_id)
+        set_rules(session, version, Rules(2), by=None)
+        for name, category in (("Ada", "framing"), ("Rhea", "analogy")):
+            for anchor in ("c0", "c3"):
+                decision = Assign(anchor=anchor, category=category)
+                person = get_person(session, name)
+                judge(session, version.id, decision, person=person, seen_revision=None)
+    tab = tabs.open()
+    tab.sign_in("Cora")
+    tab.open(f"/versions/{site.world.version_id}/disagreements")
+    press(tab.page, "r")
+    tab.page.keyboard.type("half a reason")
+    press(tab.page, "Escape", "n")
+    tab.page.locator("#dispute-title", has_text="Going back").wait_for()
+    assert tab.page.locator("#reason").input_value() == ""
+    press(tab.page, "n")
+    tab.page.locator("#dispute-title", has_text="Framing the question").wait_for()
+    assert tab.page.locator("#reason").input_value() == "half a reason"

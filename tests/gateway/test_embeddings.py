@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,16 @@ def test_other_vectors_are_refused_and_torch_takes_over(
     asked = Encoder(runtime=Runtime.ONNX)
     np.testing.assert_array_equal(asked(TEXTS), encoder(TEXTS))
     assert "its vectors differ" in caplog.text
+
+
+@pytest.mark.models
+def test_where_a_gpu_is_onnx_runtime_is_not_taken_unasked() -> None:
+    """It would run on the processor."""
+
+    class OnGpu(Encoder):
+        _on_gpu = True
+
+    assert isinstance(OnGpu(runtime=Runtime.AUTO)._run, partial)
 
 
 def test_the_runtime_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,15 @@ from mralign.review import describe_outlook
 from store.engine import get_engine, reading, transaction
 from store.errors import InvalidInput, MralignError
 from store.reviews import list_events
+from store.states import Role
 from store.tables import Run
 from store.taxonomies import get_version
 from taxonomy.discovery.run import read_inventory
 from taxonomy.guidance.queue import Outlook
+from taxonomy.review.curation import Merge, get_review_state
 from taxonomy.review.reclustering import compare_whole
+from taxonomy.suggestions.suggesting import suggest
+from tests import builders
 from tests.taxonomy.discovery.test_named_clusters import embed
 
 LABELS = [f"{verb} thing{letter}" for verb in ("recall", "verify") for letter in "abcdef"]
@@ -70,6 +74,18 @@ def test_an_outlook_in_words() -> None:
         "expected to be right: 91.2 % as it stands, 93.4 % after 20 more answers; more review pays"
     )
     assert "hardly pays" in describe_outlook(Outlook(0.97, 0.971, 20, False))
+
+
+def test_suggestions_are_listed_with_who_made_them(engine_of_env: sa.Engine) -> None:
+    """In the words of the pages; without one it says so."""
+    assert "0 to answer" in mralign("taxonomy", "suggestions", "v1")
+    with transaction(engine_of_env) as session:
+        version = get_version(session, "v1")
+        ada = builders.add_person(session, "Ada", Role.ANNOTATOR)
+        anchors = tuple(group.anchor for group in get_review_state(session, version.id).groups)
+        suggest(session, version.id, Merge(anchors[:2]), person=ada, seen_revision=None)
+    said = mralign("taxonomy", "suggestions", "v1")
+    assert "merge “" in said and "Ada" in said and "1 to answer" in said
 
 
 def test_another_clustering_is_shown_and_only_then_applied(engine_of_env: sa.Engine) -> None:

@@ -13,6 +13,7 @@ from webapp.proposals import Division, Told
 from webapp.queries.examples import Examples
 from webapp.reviews import Review
 from webapp.steadiness import CardSolidity
+from webapp.suggested import SuggestionLine
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class QueuePage(Page):
     found: int
     flagged: Sequence[Group]
     doubtful: Sequence[tuple[LabelView, LabelQuestion]]
+    suggested: Sequence[SuggestionLine]
     words: str
     notice: EventLine | None
 
@@ -102,6 +104,7 @@ class ClusterPage(Page):
     division: Division
     solidity: CardSolidity | None
     comments: Sequence[EventLine]
+    suggested: Sequence[SuggestionLine]
     recent: Sequence[EventLine]
     earlier: Group | None
     later: Group | None
@@ -127,6 +130,7 @@ class HistoryPage(Page):
     template: ClassVar[str] = "history.html"
     review: Review
     acts: Sequence[EventLine]
+    suggested: Sequence[SuggestionLine]
     lines: Sequence[EventLine]
     later: str
     notice: EventLine | None

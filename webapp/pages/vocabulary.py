@@ -11,6 +11,7 @@ from taxonomy.vocabulary.contents import VersionDiff
 from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.reviews import Review
+from webapp.suggested import SuggestionLine
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class VocabularyPage(Page):
     unassigned_instances: int
     noise_instances: int
     compared_with: TaxonomyVersion | None
-    suggested_name: str
+    suggested: Sequence[SuggestionLine]
+    free_name: str
     notice: EventLine | None
 
 

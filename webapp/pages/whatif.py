@@ -110,4 +110,5 @@ class WhatIfPage(Page):
     problem: str
     options: Sequence[Option]
     confirmation: Confirmation | None
+    structural: bool  # whether it changes the clusters or categories of all
     back: str

@@ -1,6 +1,6 @@
 """The clusters: as a list, one by one, and those labels that are in none."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -9,8 +9,11 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from store.engine import reading
+from store.verdicts import get_rules
 from taxonomy.review.curation import Group
 from taxonomy.review.layering import read_anchor
+from taxonomy.suggestions.suggesting import list_own
+from webapp.blindness import is_blind
 from webapp.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
@@ -21,11 +24,13 @@ from webapp.queries.examples import Examples, list_examples
 from webapp.reviews import Review, label_run_of
 from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
 from webapp.steadiness import find_solidity
+from webapp.suggested import SuggestionLine, as_line
 
 router = APIRouter(prefix="/versions/{version_id}")
 PAGE_ROWS = 50
 LABELS_SHOWN = 300
 RECENT = 5
+SUGGESTIONS = 20
 
 Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
 PageNumber = Annotated[int, Query(ge=1, le=100_000)]
@@ -41,7 +46,25 @@ def notice_of(
         return None
     if done < 0:
         return find_act(session, version_id, -done, visit.viewer)
-    return find_line(session, version_id, done)
+    blind = is_blind(visit.viewer, get_rules(session, version_id).overlap)
+    return find_line(session, version_id, done, visit.viewer.person_id if blind else None)
+
+
+def list_suggested(
+    visit: Visit, session: Session, version_id: int, about: Set[str] | None = None
+) -> list[SuggestionLine]:
+    """What the visitor suggested, the newest first; perhaps only about clusters of some labels.
+
+    Whoever answers suggestions makes none.
+    """
+    if visit.viewer is None or visit.may(Action.SETTLE):
+        return []
+    own = list_own(session, version_id, visit.viewer.person_id)
+    return [
+        as_line(one)
+        for one in own
+        if about is None or any(not about.isdisjoint(p.keys) for p in one.suggestion.parts)
+    ]
 
 
 @router.get("/clusters", dependencies=[allows(Action.READ)])
@@ -123,6 +146,9 @@ def show_cluster(
             division=division,
             solidity=find_solidity(session, review, anchor),
             comments=list_numbered(session, group.comments),
+            suggested=list_suggested(
+                visit, session, version_id, {label.key for label in group.labels}
+            )[:SUGGESTIONS],
             recent=list_lines(session, version_id, limit=RECENT, blind_to=visit.blind_to(review)),
             earlier=_neighbour(review.groups, group, -1),
             later=_neighbour(review.groups, group, 1),
@@ -177,8 +203,11 @@ def show_history(
         review = visit.review(session, version_id)
         lines = list_lines(session, version_id, before=before, blind_to=visit.blind_to(review))
         acts = list_acts(session, version_id, visit.viewer) if visit.viewer and review.blind else []
+        suggested = list_suggested(visit, session, version_id)
         notice = notice_of(visit, session, version_id, done)
     later = f"?before={lines[-1].revision}" if lines and lines[-1].revision > 1 else ""
     return visit.show(
-        HistoryPage(review=review, lines=lines, acts=acts, later=later, notice=notice)
+        HistoryPage(
+            review=review, lines=lines, acts=acts, suggested=suggested, later=later, notice=notice
+        )
     )

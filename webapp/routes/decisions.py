@@ -11,6 +11,7 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound, NotPermitted
 from store.reviews import get_event
 from store.verdicts import get_rules, list_acts
+from taxonomy.events.decisions import STRUCTURAL_KINDS, Structural
 from taxonomy.review.curation import (
     Assign,
     Decision,
@@ -22,8 +23,10 @@ from taxonomy.review.curation import (
     decide,
     undo,
 )
-from taxonomy.review.judging import judge, withdraw
+from taxonomy.review.judging import judge
 from taxonomy.review.layering import RECLUSTER
+from taxonomy.suggestions.suggesting import decide_for_all, list_own, suggest
+from taxonomy.suggestions.suggesting import take_back as withdraw
 from webapp.blindness import is_blind
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
@@ -33,13 +36,15 @@ router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)
 # The pages that an undo can be asked for on, beside those of the clusters.
 PLACES = ("history", "noise", "queue", "board", "map", "disagreements", "reclusterings", "")
+OPEN = ("open", "done")  # no curator answered these suggestions
 Anchor = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 def take(visit: Visit, version_id: int, decision: Decision) -> int:
     """Write a decision down, unless somebody decided since the page was read; its revision.
 
-    Where people review blind it is a verdict: the number is then minus its act.
+    Where people review blind it is a verdict, or a suggestion if it would change the clusters or
+    categories themselves: the number is then minus its act.
 
     Raises:
         Conflict: somebody did.
@@ -48,11 +53,19 @@ def take(visit: Visit, version_id: int, decision: Decision) -> int:
     reason = visit.form.text("reason") or None
 
     def deed(session: Session, person: Actor) -> int:
-        if isinstance(decision, Assign | MarkNoise) and reviews_blind(visit, session, version_id):
+        blind = reviews_blind(visit, session, version_id)
+        if blind and isinstance(decision, Assign | MarkNoise):
             return -judge(session, version_id, decision, person=person, seen_revision=seen)
-        event = decide(
-            session, version_id, decision, person=person, seen_revision=seen, reason=reason
-        )
+        if blind and isinstance(decision, Structural):
+            return -suggest(session, version_id, decision, person=person, seen_revision=seen)
+        if isinstance(decision, Structural) and visit.may(Action.SETTLE):
+            event = decide_for_all(
+                session, version_id, decision, person=person, seen_revision=seen, reason=reason
+            )
+        else:
+            event = decide(
+                session, version_id, decision, person=person, seen_revision=seen, reason=reason
+            )
         return event.revision
 
     return once(visit, deed)
@@ -134,7 +147,10 @@ def assign_labels(visit: Visiting, version_id: RowId) -> Response:
 
 @router.post("/undo", dependencies=[reviewing])
 def take_back(visit: Visiting, version_id: RowId) -> Response:
-    """Undo a decision, by default the newest; of an undo, that is redo. Of a verdict too."""
+    """Undo a decision, by default the newest; of an undo, that is redo.
+
+    Verdicts and suggestions are withdrawn by it.
+    """
     form = visit.form
     act = form.number("act") if form.token("act") else None
     event_id = form.number("event") if form.token("event") else None
@@ -158,30 +174,40 @@ def take_back(visit: Visiting, version_id: RowId) -> Response:
 def _require_may_undo(visit: Visit, session: Session, version_id: int, number: int) -> None:
     """Other clusters are for those to take back who may put a version on them.
 
+    Whoever reviews blind takes back what they did themselves, and nothing that changes the
+    clusters or categories of all.
+
     Raises:
         NotPermitted: the visitor may not.
     """
-    event = get_event(session, version_id, number)
+    event = named = get_event(session, version_id, number)
     while event.undoes_id is not None:
         event = get_event(session, version_id, event.undoes_id)
     if event.kind == RECLUSTER and not visit.may(Action.RECLUSTER):
         raise NotPermitted(f"you may not {Action.RECLUSTER.value}; ask a curator to do it")
+    if not reviews_blind(visit, session, version_id):
+        return
+    if named.person_id != visit.actor.person_id or event.kind in STRUCTURAL_KINDS:
+        raise NotPermitted("reviewers who do not see each other undo only what is theirs alone")
 
 
 def _newest_own(
     visit: Visit, session: Session, version_id: int, person: Actor
 ) -> tuple[int | None, int | None]:
-    """The newest thing that a blind reviewer did and may take back: a verdict, or an event.
+    """The newest thing that a blind reviewer did and may take back: an act, or an event.
 
     Raises:
         NotFound: there is none.
     """
     review = visit.review(session, version_id)
-    acts = list_acts(session, version_id, person.id)
+    acts = [(row.created_at, row.act) for row in list_acts(session, version_id, person.id)[:1]]
+    own = list_own(session, version_id, person.id)
+    acts += [(one.at, one.suggestion.act) for one in own if one.fate in OPEN]
+    act = max(acts, default=None)
     number = max((number for number in review.undoable if number > 0), default=None)
     event = get_event(session, version_id, number) if number is not None else None
-    if acts and (event is None or acts[0].created_at >= event.created_at):
-        return acts[0].act, None
+    if act and (event is None or act[0] >= event.created_at):
+        return act[1], None
     if event is None:
         raise NotFound("expected a decision of yours to undo, found none")
     return None, event.id

@@ -12,16 +12,26 @@ from store.engine import reading
 from store.errors import InvalidInput
 from store.people import list_people
 from store.reviews import lock_version
+from store.suggestions import list_reviewers
 from store.taxonomies import get_version
 from store.verdicts import Rules, get_rules, set_rules
 from taxonomy.review.curation import LabelView
 from taxonomy.review.judging import as_decision, list_disputes, read_opinions, resolve, settle
 from taxonomy.review.standing import stand
 from taxonomy.review.verdicts import Choice, Dispute, Side
+from taxonomy.suggestions.suggesting import list_matters
 from webapp.accord import measure_accord
 from webapp.choices import DIGITS
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.pages.disputes import DisagreementsPage, DisputeView, GuidelinesPage, Option, SideView
+from webapp.matter_view import view_matters
+from webapp.pages.disputes import (
+    DisagreementsPage,
+    DisputeView,
+    GuidelinesPage,
+    MatterView,
+    Option,
+    SideView,
+)
 from webapp.permissions import Action
 from webapp.queries.examples import Example, list_examples
 from webapp.repeating import once
@@ -37,7 +47,7 @@ Place = Annotated[int, Query(ge=0, le=100_000)]
 def show_disagreements(
     visit: Visiting, version_id: RowId, place: Place = 0, done: Done = None
 ) -> Response:
-    """One dispute in full, the others below, and how far reviewers agree."""
+    """One suggestion or dispute in full, the others below, and how far reviewers agree."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
         people = {person.id: person.name for person in list_people(session)}
@@ -46,13 +56,21 @@ def show_disagreements(
         labels = {label.key: label for group in review.groups for label in group.labels}
         labels |= {label.key: label for label in review.noise}
         views = [_view(review, one, people, labels) for one in found]
-        place = place if place < len(views) else 0
+        matters = view_matters(review, list_matters(session, version_id), people)
+        place = place if place < len(matters) + len(views) else 0
+        shown = place - len(matters)
         page = DisagreementsPage(
             review=review,
+            matters=matters,
             disputes=views,
+            reviewers=len(list_reviewers(session, version_id)) if matters else 0,
             place=place,
-            options=list_options(review, found[place].sides) if found else [],
-            examples=_examples(session, review, views[place].labels) if views else [],
+            options=list_options(review, found[shown].sides) if found and shown >= 0 else [],
+            examples=_examples(
+                session,
+                review,
+                views[shown].labels if views and shown >= 0 else _meant(matters, place),
+            ),
             accord=measure_accord(
                 read_opinions(session, version_id, state),
                 people,
@@ -61,6 +79,14 @@ def show_disagreements(
             notice=notice_of(visit, session, version_id, done),
         )
         return visit.show(page)
+
+
+def _meant(matters: Sequence[MatterView], place: int) -> list[LabelView]:
+    """The labels that the suggestions at a place are about."""
+    if place >= len(matters):
+        return []
+    split = [label for change in matters[place].changes for label in change.labels]
+    return split or [label for group in matters[place].groups for label in group.labels]
 
 
 def _view(
@@ -117,6 +143,8 @@ def _examples(session: Session, review: Review, labels: Sequence[LabelView]) -> 
     if review.cluster_run_id is None or review.label_run_id is None:
         return []
     ids = [label.open_label_id for label in labels]
+    if not ids:
+        return []
     return list_examples(session, review.cluster_run_id, review.label_run_id, ids).nearest[:3]
 
 

@@ -12,7 +12,7 @@ from store.engine import reading
 from store.tables import Category
 from store.taxonomies import list_versions
 from webapp.dependencies import Visit, Visiting, allows
-from webapp.errands import list_errands
+from webapp.errands import Quarrels, list_errands
 from webapp.pages.overview import CostLine, Counted, OverviewPage
 from webapp.permissions import Action
 from webapp.quantities import dollars, duration
@@ -20,7 +20,7 @@ from webapp.queries.counts import RunHead
 from webapp.queries.outcomes import Cost, sum_costs
 from webapp.queries.progress import Progress, list_progress
 from webapp.rendering import count
-from webapp.reviews import find_current_version
+from webapp.reviews import Review, find_current_version
 from webapp.source_figures import Accordance, Pair, SourceFigures
 from webapp.stages import IN_FORCE, Seen, describe_stages, find_next_step
 from webapp.tallies import Holdings, Tallies
@@ -53,11 +53,9 @@ def show_overview(visit: Visiting) -> Response:
             studies,
             *map(_kappa, known),
         )
-        disputes = 0
-        if review is not None and review.open and review.overlap > 1 and visit.may(Action.SETTLE):
-            disputes = tallies(visit).disputes(session, review.version_id, review.revision)
+        quarrels = _count_quarrels(visit, session, review)
         role = visit.actor.role
-        errands = list_errands(role, holdings, review, versions, studies, disputes)
+        errands = list_errands(role, holdings, review, versions, studies, quarrels)
         page = OverviewPage(
             stages=describe_stages(seen),
             pending=any(pair and not found for pair, found in zip(pairs, known, strict=True)),
@@ -68,6 +66,15 @@ def show_overview(visit: Visiting) -> Response:
             costs=list_lines(sum_costs(session)),
         )
     return visit.show(page)
+
+
+def _count_quarrels(visit: Visit, session: Session, review: Review | None) -> Quarrels:
+    """What waits for a curator, if the visitor is one."""
+    if review is None or not review.open or not visit.may(Action.SETTLE):
+        return Quarrels()
+    place = (session, review.version_id, review.revision)
+    disputes = tallies(visit).disputes(*place) if review.overlap > 1 else 0
+    return Quarrels(disputes, tallies(visit).suggestions(*place))
 
 
 def tallies(visit: Visit) -> Tallies:

@@ -9,7 +9,7 @@ from taxonomy.review.curation import Assign, Decision, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.pages.review import QueuePage
 from webapp.permissions import Action
-from webapp.routes.clusters import PAGE_ROWS, Done, Words, notice_of
+from webapp.routes.clusters import PAGE_ROWS, Done, Words, list_suggested, notice_of
 from webapp.routes.decisions import take
 from webapp.sorting import holds
 
@@ -23,6 +23,7 @@ def show_queue(visit: Visiting, version_id: RowId, q: Words = "", done: Done = N
     """Progress, and what is next and why."""
     with reading(visit.engine) as session:
         review = visit.review(session, version_id)
+        suggested = list_suggested(visit, session, version_id)
         notice = notice_of(visit, session, version_id, done)
     words = " ".join(q.split())
     found = [one for one in review.waiting if holds(one.group, words.casefold())]
@@ -33,6 +34,7 @@ def show_queue(visit: Visiting, version_id: RowId, q: Words = "", done: Done = N
             found=len(found),
             flagged=[group for group in review.groups if group.flag and not group.reviewed],
             doubtful=review.doubtful[:LABELS_ASKED],
+            suggested=suggested[:LABELS_ASKED],
             words=words,
             notice=notice,
         )

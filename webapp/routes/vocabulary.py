@@ -25,7 +25,7 @@ from webapp.history import list_numbered
 from webapp.pages.vocabulary import DiffPage, Step, VocabularyPage
 from webapp.permissions import Action
 from webapp.repeating import once
-from webapp.routes.clusters import Done, notice_of
+from webapp.routes.clusters import Done, list_suggested, notice_of
 from webapp.routes.decisions import take
 
 router = APIRouter(prefix="/versions")
@@ -67,7 +67,10 @@ def show_vocabulary(visit: Visiting, version_id: RowId, done: Done = None) -> Re
             ),
             noise_instances=sum(label.instances for label in review.noise),
             compared_with=_compared_with(version, listed),
-            suggested_name=_suggest_name(listed),
+            suggested=[
+                line for line in list_suggested(visit, session, version_id) if line.about_categories
+            ],
+            free_name=_find_free_name(listed),
             notice=notice_of(visit, session, version_id, done),
         )
         return visit.show(page)
@@ -106,7 +109,7 @@ def _compared_with(
     return next(iter([*parents, *earlier]), None)
 
 
-def _suggest_name(listed: Sequence[TaxonomyVersion]) -> str:
+def _find_free_name(listed: Sequence[TaxonomyVersion]) -> str:
     taken = {version.name for version in listed}
     number = len(listed)
     while f"v{number}" in taken:

@@ -84,6 +84,7 @@ def show_effect(
             problem=problem,
             options=_options(review, posed) if posed else [],
             confirmation=_confirmation(visit, review, posed) if posed else None,
+            structural=do in ("merge", "split", "retire"),
             back=_back(review, question),
         )
         return visit.show(page)

@@ -19,8 +19,14 @@ function write(drafts) {
   } catch { /* a browser that keeps nothing loses nothing but the draft */ }
 }
 
+// The search part tells forms apart that have one address: a reason is for what it was typed at.
+function place(link) {
+  const url = new URL(link, location.href);
+  return url.pathname + url.search;
+}
+
 function address(form) {
-  return new URL(form.getAttribute("action") ?? location.pathname, location.href).pathname;
+  return place(form.getAttribute("action") ?? location.pathname);
 }
 
 function remember(event) {
@@ -83,7 +89,7 @@ function restore() {
 
 document.addEventListener("input", remember);
 document.addEventListener("flow:shown", restore);
-document.addEventListener("flow:sent", (event) => forget(new URL(event.detail, location.href).pathname));
+document.addEventListener("flow:sent", (event) => forget(place(event.detail)));
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("action") === "/sign-out") write({});
 });

@@ -20,7 +20,7 @@ from alignment.training.course import (
     TrainingResult,
     train_from_export,
 )
-from alignment.training.trainer import learning_rate
+from alignment.training.trainer import Trainer, learning_rate
 
 pytestmark = pytest.mark.models
 
@@ -247,3 +247,30 @@ def test_the_result_is_plain_data_for_a_run_row(
 
     text = json.dumps(asdict(train_from_export(export, tmp_path, config)), default=str)
     assert json.loads(text)["counts"]["trained_on"] == 8
+
+
+def test_the_rate_of_a_step_stands_before_its_gradients_come(
+    export: Path, tmp_path: Path, config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DeepSpeed updates the weights with the last gradient, before the loop is asked."""
+    seen: list[float] = []
+    run = Trainer.run
+
+    def watched(trainer: Trainer, *arguments: Any, **named: Any) -> Any:
+        seen.append(trainer.optimizer.param_groups[0]["lr"])
+        return run(trainer, *arguments, **named)
+
+    monkeypatch.setattr(Trainer, "run", watched)
+    result = train_from_export(export, tmp_path, replace(config, warmup_share=0.6))
+    assert seen == [step.learning_rate for step in result.steps]
+    assert len(set(seen)) > 1
+
+
+def test_the_same_bits_on_request_are_the_ones_that_a_processor_gives_anyway(
+    export: Path, tmp_path: Path, config: TrainingConfig
+) -> None:
+    plain = train_from_export(export, tmp_path / "plain", config)
+    asked = train_from_export(export, tmp_path / "asked", replace(config, deterministic=True))
+    assert losses(asked) == losses(plain)
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert plain.peak_memory_bytes is None and plain.distributed == "NO"

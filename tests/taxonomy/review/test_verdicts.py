@@ -35,20 +35,22 @@ def test_the_order_of_opinions_does_not_matter(said: list[Opinion], overlap: int
         assert (key in ruling.disputed) == (enough and len(set(own.values())) > 1)
 
 
+START = Event(1, "start", {"categories": [{"key": key, "name": key, "macro_strategy": "m",
+                           "definition": "d"} for key in ("framing", "analogy")]})  # fmt: skip
+BASE = Base(
+    (BaseGroup("c0", "one", "", "framing"), BaseGroup("c1", "two", "", None)),
+    (
+        BaseLabel("a", "c0", "cluster", 5),
+        BaseLabel("b", "c0", "cluster", 3),
+        BaseLabel("c", "c1", "cluster", 9),
+        BaseLabel("n", None, "noise", 1),
+    ),
+)
+
+
 def state(*events: Event) -> State:
     """Two groups and a label in none, after some events."""
-    start = Event(1, "start", {"categories": [{"key": key, "name": key, "macro_strategy": "m",
-                               "definition": "d"} for key in ("framing", "analogy")]})  # fmt: skip
-    base = Base(
-        (BaseGroup("c0", "one", "", "framing"), BaseGroup("c1", "two", "", None)),
-        (
-            BaseLabel("a", "c0", "cluster", 5),
-            BaseLabel("b", "c0", "cluster", 3),
-            BaseLabel("c", "c1", "cluster", 9),
-            BaseLabel("n", None, "noise", 1),
-        ),
-    )
-    return replay(base, [start, *events])
+    return replay(BASE, [START, *events])
 
 
 def test_a_label_is_settled_by_a_decision_and_by_nothing_else() -> None:
