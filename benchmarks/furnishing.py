@@ -71,7 +71,8 @@ def furnish(engine: sa.Engine, people: People, folder: Path) -> dict[str, str]:
         places = _places(session, open_study, people)
         key = get_review_state(session, draft.id).categories[0].key
     settings = ExportSettings(annotated, fitting=FitSettings("paper"), replicates=0)
-    export_id = export_training_set(engine, folder, settings).export_id
+    exported = export_training_set(engine, folder, settings)
+    export_id = exported.export_id
     with transaction(engine) as session:
         trained = _train(session, export_id)
     numbers = {
@@ -79,7 +80,7 @@ def furnish(engine: sa.Engine, people: People, folder: Path) -> dict[str, str]:
         "approved_id": approved, "trace_id": traces[0], "run_id": trained,
         "annotate_run": annotated, "export_id": export_id, "other_clusters": clustered,
         "evaluate_run": evaluated, "cluster_run": draft.cluster_run_id, "study_id": open_study.id,
-        "done_study": done_study.id, "person_id": 1, **places,
+        "done_study": done_study.id, "export_run": exported.run_id, "person_id": 1, **places,
     }  # fmt: skip
     return {"anchor": anchors[0], "other": anchors[1], "key": key} | {
         name: str(number) for name, number in numbers.items()
@@ -132,7 +133,8 @@ def _polar(session: Session) -> list[int]:
 
 def _train(session: Session, export_id: int) -> int:
     """A policy with its curve."""
-    run = _run(session, RunKind.TRAIN, seed=7, parameters={"beta": 0.1}, tokens=9_876)
+    run = _run(session, RunKind.TRAIN, seed=7, tokens=9_876,
+               parameters={"beta": 0.1, "export": "export", "output": "out"})  # fmt: skip
     curve = [{"step": float(n), "loss": 0.5 - 0.09 * n / (n + 5)} for n in range(1, 41)]
     session.add(TrainingRun(run_id=run.id, export_id=export_id, policy="policy",
                             checkpoint="out", loss_curve=curve))  # fmt: skip

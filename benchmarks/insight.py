@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import annotated, insight_map, insight_search, seeding
+from benchmarks import annotated, insight_map, insight_routes, insight_search, seeding
 from benchmarks.insight_axe import measure_axe
 from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
@@ -114,6 +114,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], Figures]] = {
     "map": lambda options: insight_map.measure(options.loads, options.shots),
     "search": lambda options: insight_search.measure(options.data),
     "axe": measure_soundness,
+    "routes": lambda options: insight_routes.measure_routes(options.rounds),
+    "transitions": lambda options: insight_routes.measure_transitions(options.rounds),
 }
 
 
@@ -121,7 +123,7 @@ def read_options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--questions", type=int, default=51, help="the first reads the traces")
-    parser.add_argument("--rounds", type=int, default=5, help="times each trace is opened")
+    parser.add_argument("--rounds", type=int, default=5, help="times each page is opened")
     parser.add_argument("--moves", type=int, default=annotated.MOVES, help="annotated moves")
     parser.add_argument("--only", choices=sorted(PARTS), nargs="*", help="measure these alone")
     parser.add_argument("--data", type=Path, default=data_file("traces.jsonl.gz"), help="traces")

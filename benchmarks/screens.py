@@ -15,14 +15,21 @@ from webapp.app import SCREENS
 from webapp.listings import LISTS
 
 PAGE = "text/html"
+COMPARED = "first=polarity%3Dnegative&second=polarity%3Dpositive"
 # By route: addresses in the place of the route's own one, or beside it, for further states of a
 # page. The words in braces are those that `furnishing.furnish` gives values for.
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "/counts/{name}": tuple(f"/counts/{name}" for name in LISTS),
-    "/runs/{run_id}": ("/runs/{run_id}", "/runs/{annotate_run}", "/runs/{evaluate_run}",
-                       "/runs/{cluster_run}"),
+    "/runs/{run_id}": ("/runs/{run_id}", "/runs/{export_run}", "/runs/{annotate_run}",
+                       "/runs/{evaluate_run}", "/runs/{cluster_run}"),
     "/runs": ("/runs", "/runs?kind=train"),
     "/transitions/moves": ("/transitions/moves?from=start&to=framing",),
+    "/transitions/compare": ("/transitions/compare", f"/transitions/compare?{COMPARED}"),
+    "/transitions/compare/moves": (
+        f"/transitions/compare/moves?{COMPARED}&from=start&to=framing",
+    ),
+    "/counts/agreement/units": ("/counts/agreement/units?from=framing&to=framing",),
+    "/studies/{study_id}/units": ("/studies/{done_study}/units?from=framing&to=framing",),
     "/traces/{trace_id}": ("/traces/{trace_id}",
                            "/traces/{trace_id}?export={export_id}&colour=weight"),
     "/traces": ("/traces", "/traces?polarity=positive", "/traces?q=nothing+is+like+this"),
@@ -53,6 +60,23 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "/versions/{version_id}/whatif?do=retire&key={key}&category=retrieval",
     ),
 }  # fmt: skip
+# The files and pictures among the routes, where the route's own address is none.
+FILES: Mapping[str, Sequence[str]] = {
+    "/counts/agreement/confusion/{name}.svg": (),  # of two annotators, which the seed has not
+    "/runs/{run_id}/charts/{name}.svg": ("/runs/{run_id}/charts/loss.svg",),
+    "/runs/{run_id}/events": ("/runs/{run_id}/events",),
+    "/runs/{run_id}/files/{name:path}": (
+        "/runs/{export_run}/files/train.jsonl",
+        "/runs/{export_run}/files/manifest.json",
+    ),
+    "/runs/{run_id}/report": (),
+    "/studies/{study_id}/confusion/{name}.svg": ("/studies/{done_study}/confusion/categories.svg",),
+    "/transitions/compare/cells.csv": (f"/transitions/compare/cells.csv?{COMPARED}",),
+    "/transitions/compare/differences.json": (f"/transitions/compare/differences.json?{COMPARED}",),
+    "/transitions/compare/{name}.svg": (f"/transitions/compare/heatmap.svg?{COMPARED}",),
+    "/transitions/{name}.svg": ("/transitions/p.svg", "/transitions/delta.svg"),
+    "/versions/{version_id}/whatif/{name}.svg": (),  # `benchmarks.insight --only pages` times it
+}
 # What a second reader sees otherwise: blind, with less to do, or refused.
 OTHERWISE = (
     "/",
@@ -70,7 +94,7 @@ OTHERWISE = (
 EMPTY = ("/", "/queue", "/traces", "/transitions", "/runs", "/studies", "/counts/labels",
          "/counts/agreement", "/audit")  # fmt: skip
 # No pages of ours: for programs, on to another page, or a document as it was written.
-NO_PAGES = {"/health", "/sign-in", "/runs/{run_id}/report"}
+NO_PAGES = {"/health", "/sign-in", "/runs/{run_id}/report", "/runs/{run_id}/files/{name:path}"}
 
 
 class NoExample(LookupError):
@@ -107,13 +131,18 @@ class Reader:
         return answer.status, answer.headers.get_content_type(), answer.headers
 
 
+def list_routes() -> list[str]:
+    """The routes that answer a GET."""
+    routes = [route for screen in SCREENS for route in screen.router.routes]
+    paths = (
+        one.path for one in routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())
+    )
+    return list(dict.fromkeys(paths))
+
+
 def list_paths() -> list[str]:
     """The routes that can be opened, other than files."""
-    routes = [route for screen in SCREENS for route in screen.router.routes]
-    paths = [
-        one.path for one in routes if isinstance(one, APIRoute) and "GET" in (one.methods or ())
-    ]
-    return [path for path in dict.fromkeys(paths) if "." not in path and path not in NO_PAGES]
+    return [path for path in list_routes() if "." not in path and path not in NO_PAGES]
 
 
 def list_examples(path: str, values: Mapping[str, str]) -> list[str]:
@@ -143,6 +172,28 @@ def list_screens(readers: Sequence[Reader], values: Mapping[str, str]) -> list[t
             found |= _open(readers, path, address)
     pages = [(place, address) for address, place in found.items()]
     return pages + [(1, address.format_map(values)) for address in OTHERWISE]
+
+
+def list_answers(readers: Sequence[Reader], values: Mapping[str, str]) -> list[tuple[int, str]]:
+    """Every address that answers a GET, pages, files and pictures: who may open it, and where.
+
+    Raises:
+        NoExample: a route has no example, or nobody can open it.
+    """
+    found: dict[str, int] = {}
+    for path in list_routes():
+        own = FILES.get(path)
+        for address in list_examples(path, values) if own is None else own:
+            address = address.format_map(values)
+            allowed = (place for place, one in enumerate(readers) if one.head(address)[0] < 400)
+            place = next(allowed, None)
+            if place is None:
+                raise NoExample(
+                    f"expected {address} to answer for the route {path}; give an address that "
+                    "exists in EXAMPLES or FILES of benchmarks/screens.py"
+                )
+            found[address] = place
+    return [(place, address) for address, place in found.items()]
 
 
 def _open(readers: Sequence[Reader], path: str, address: str) -> dict[str, int]:

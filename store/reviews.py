@@ -99,6 +99,29 @@ def list_events(session: Session, version_id: int) -> list[ReviewEvent]:
     return list(session.exec(query.order_by(col(ReviewEvent.revision))))
 
 
+def list_taken_labels(session: Session, version: TaxonomyVersion) -> dict[str, int]:
+    """The labels of a version that were put on the clusters of another run alone: key to run.
+
+    What the versions that it was made from took holds for it too, as long as nobody undid it.
+    """
+    events = list_events(session, version.id)
+    parent = version.parent_id
+    while parent is not None:
+        events += list_events(session, parent)
+        parent = session.get_one(TaxonomyVersion, parent).parent_id
+    undone: set[int] = set()
+    taken: dict[str, int] = {}
+    for event in sorted(events, key=lambda event: event.id, reverse=True):
+        if event.id in undone:
+            continue
+        if event.undoes_id is not None:
+            undone.add(event.undoes_id)
+        elif event.kind == "recluster" and event.payload.get("from") == version.cluster_run_id:
+            for key in event.payload.get("labels", ()):
+                taken.setdefault(key, event.payload["to"])
+    return taken
+
+
 def list_events_after(
     session: Session, version_id: int, after: int, until: int
 ) -> list[tuple[int, str, dict[str, Any], int | None]]:

@@ -125,6 +125,26 @@ def list_mappings(
     return sorted(rows, key=lambda row: row[1].key)
 
 
+def list_placements(session: Session, version_id: int) -> list[tuple[Any, ...]]:
+    """The same as plain values, which takes a tenth of the time: the label's number, key and text,
+    the category's key, how the label came there, and its distance.
+    """
+    query = (
+        sa.select(
+            col(OpenLabel.id),
+            col(OpenLabel.key),
+            col(OpenLabel.text),
+            col(Category.key),
+            col(Mapping.origin),
+            col(Mapping.distance),
+        )
+        .join(Mapping, col(Mapping.open_label_id) == col(OpenLabel.id))
+        .outerjoin(Category, col(Category.id) == col(Mapping.category_id))
+        .where(col(Mapping.version_id) == version_id)
+    )
+    return sorted(map(tuple, session.execute(query)), key=lambda row: row[1])
+
+
 def list_clusters(session: Session, run_id: int) -> list[Cluster]:
     """The clusters of a run by number."""
     query = select(Cluster).where(col(Cluster.run_id) == run_id)

@@ -21,6 +21,7 @@ from webapp.routes import (
     board,
     clusters,
     comparisons,
+    confusions,
     counts,
     decisions,
     disagreements,
@@ -35,6 +36,7 @@ from webapp.routes import (
     people,
     queue,
     reclusterings,
+    run_files,
     runs,
     sign_in,
     studies,
@@ -83,7 +85,9 @@ SCREENS = (
     transitions,
     passages,
     comparisons,
+    confusions,
     runs,
+    run_files,
     health,
 )
 
@@ -95,7 +99,7 @@ def create_app(engine: sa.Engine) -> FastAPI:
     app.state.turns = Turns(AT_ONCE[engine.dialect.name])
     app.state.attempts = AttemptLimit()
     app.state.hashing = CapacityLimiter(sign_in.HASHES_AT_ONCE)
-    app.state.matrices = Matrices()
+    app.state.matrices = Matrices(engine)
     app.state.study_figures = StudyFigures()
     app.state.source_figures = SourceFigures(engine)
     app.state.tallies = Tallies()

@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sqlmodel import Session
+
+from store import annotations
+
 if TYPE_CHECKING:
     from alignment.transitions.induced import Distance
     from annotator.agreement.coefficients import Agreement
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
     from annotator.labeling.consensus import PairedUnits
 
 OVER = ("categories", "macro-strategies")
+Sets = tuple[frozenset[str], ...]
+Projected = tuple[Sets, Sets, list[str]]
 
 
 @dataclass
@@ -18,6 +24,7 @@ class Compared:
     """What the common units of two sources say, over each kind of label."""
 
     units: "PairedUnits"
+    macro: Mapping[str, str] = field(default_factory=dict)
     figures: "dict[str, Agreement]" = field(default_factory=dict)
     distances: "dict[str, Distance]" = field(default_factory=dict)
     confusions: "dict[str, Confusion]" = field(default_factory=dict)
@@ -48,6 +55,53 @@ class Compared:
         }
 
 
+def read_units(
+    session: Session, run_id: int, version_id: int, a: str, b: str
+) -> "tuple[PairedUnits, dict[str, str]]":
+    """The label sets of two sources on their common units, and the vocabulary in its order."""
+    from annotator.labeling.consensus import pair_units
+    from annotator.labeling.steps import ControlledStep
+
+    sides = [
+        {
+            trace: [ControlledStep(row.first, row.end, row.labels) for row in rows]
+            for trace, rows in annotations.list_label_sets(session, run_id, source)
+        }
+        for source in (a, b)
+    ]
+    return pair_units(*sides), annotations.list_macro_strategies(session, version_id)
+
+
+def project_all(units: "PairedUnits", macro: Mapping[str, str]) -> dict[str, Projected]:
+    """The label sets of both sides over each kind of label, and that kind's labels in order."""
+    from annotator.agreement.coefficients import project
+
+    a, b = (tuple(project(side, macro)) for side in (units.a, units.b))
+    return {
+        OVER[0]: (units.a, units.b, list(macro)),
+        OVER[1]: (a, b, list(dict.fromkeys(macro.values()))),
+    }
+
+
+def find_units(
+    units: "PairedUnits", macro: Mapping[str, str], over: str, source: str, target: str
+) -> list[tuple[int, float]]:
+    """The units that a cell of the confusion counts, by place, and how much of each.
+
+    Identity: the shares sum to the count of the cell.
+    """
+    from annotator.agreement.coefficients import project
+    from annotator.agreement.confusion import share_out
+
+    found = []
+    for pair, places in units.by_pair.items():
+        first, second = pair if over == OVER[0] else project(pair, macro)
+        for mine, theirs, share in share_out(first, second):
+            if (mine, theirs) == (source, target):
+                found += [(place, share) for place in places]
+    return sorted(found)
+
+
 def compare_units(units: "PairedUnits", macro: Mapping[str, str], resamples: int) -> Compared:
     """The figures of two sources over their common units; `macro` is in the vocabulary's order.
 
@@ -56,11 +110,8 @@ def compare_units(units: "PairedUnits", macro: Mapping[str, str], resamples: int
     from annotator.agreement import coefficients as figures
     from annotator.agreement.confusion import confuse
 
-    compared = Compared(units)
-    for over, order in zip(OVER, (list(macro), list(dict.fromkeys(macro.values()))), strict=True):
-        first, second = units.a, units.b
-        if over != OVER[0]:
-            first, second = (tuple(figures.project(side, macro)) for side in (first, second))
+    compared = Compared(units, macro)
+    for over, (first, second, order) in project_all(units, macro).items():
         compared.figures[over] = figures.agreement(first, second, units.traces)
         compared.confusions[over] = confuse(first, second, order)
         if units.traces:

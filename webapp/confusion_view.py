@@ -18,7 +18,7 @@ def confusion_text(confusion: "Confusion", title: str) -> str:
     """
     from alignment.transitions.svg import shortened
 
-    used = _used(confusion)
+    used = confusion.used()
     names = [shortened(confusion.labels[place], WIDEST) for place in used]
     left = max(len(name) for name in names) + 4
     head = " " * left + "".join(f"{number:>4}" for number in range(len(used))) + "   units"
@@ -30,12 +30,6 @@ def confusion_text(confusion: "Confusion", title: str) -> str:
     return "\n".join(lines)
 
 
-def _used(confusion: "Confusion") -> list[int]:
-    """The labels that either source gave."""
-    counts = confusion.counts
-    return [n for n in range(len(counts)) if counts[n].any() or counts[:, n].any()]
-
-
 def _percent(value: float, total: float) -> str:
     shown = f"{100 * value / total:.0f}" if total else "0"
     return "·" if shown == "0" else shown
@@ -45,7 +39,7 @@ def confusion_svg(confusion: "Confusion", rows: str, columns: str) -> str:
     """The same as an SVG image; every name is escaped."""
     from alignment.transitions import svg
 
-    used = _used(confusion)
+    used = confusion.used()
     width = max(LEFT + CELL * len(used) + 90, 640)
     height = TOP + CELL * len(used) + 46
     title = f"What {columns} called the units of {rows}"

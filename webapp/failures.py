@@ -17,6 +17,7 @@ from store.verdicts import get_rules
 from webapp import forgery
 from webapp.blindness import is_blind
 from webapp.dependencies import NotSignedIn, Visit, WrongToken
+from webapp.export_files import FileChanged
 from webapp.forms import Form
 from webapp.headers import HEADERS, BodyTooLarge
 from webapp.history import EventLine, list_since
@@ -31,6 +32,7 @@ STATUS: dict[type[errors.MralignError], tuple[int, str]] = {
     errors.FrozenVersion: (409, "This version is frozen"),
     errors.Conflict: (409, "Somebody else decided meanwhile"),
     errors.InvalidInput: (422, "That cannot be done as it stands"),
+    FileChanged: (409, "The file is not what was written"),
     errors.SchemaMismatch: (503, "The database does not fit this version"),
 }
 HTTP_TITLES = {

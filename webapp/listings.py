@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlmodel import Session
 
@@ -21,7 +22,7 @@ from webapp.queries.outcomes import (
 )
 from webapp.queries.progress import Progress
 from webapp.rendering import count, decimal, moment, words
-from webapp.tallies import Holdings
+from webapp.tallies import Holdings, Tallies
 
 KINDS = {kind.value: kind for kind in RunKind}
 
@@ -31,6 +32,7 @@ class Asked:
     """What a list may read, and from where on."""
 
     session: Session
+    tallies: Tallies
     held: Holdings
     studies: Sequence[Progress]  # as the visitor may see them
     start: int
@@ -94,12 +96,17 @@ def list_labels(asked: Asked) -> CountPage:
         (count(found.instances if found else 0), "label instances"),
         (count(found.labels if found else 0), "distinct labels"),
     ]
-    rows = queries.list_labels(asked.session, run.id, asked.start) if run else []
+    rows = queries.list_labels(asked.session, _ranking(asked, run), asked.start) if run else []
     shown, later = _cut(rows, asked)
-    cells = [[Cell(text), _n(n), _t(decimal(sure, 1))] for text, n, sure in shown]
+    cells = [[Cell(text, _sought("/map", text)), _n(n), _t(decimal(c, 1))] for text, n, c in shown]
     lead = _lead("The open labels of", run)
     return _page("Open labels", lead, totals, ("Label", "Instances", "Mean confidence"), cells,
                  "Nothing is labelled yet.", later, "mralign label run")  # fmt: skip
+
+
+def _ranking(asked: Asked, run: RunHead) -> queries.Ranking:
+    """What a run that ended gave never changes, so that it is read once."""
+    return asked.tallies.get("ranking", run.key, lambda: queries.rank_labels(asked.session, run.id))
 
 
 def _lead(what: str, run: RunHead | None) -> str:
@@ -108,14 +115,19 @@ def _lead(what: str, run: RunHead | None) -> str:
     return f"{what} run {run.id}" + (f", by {run.model}." if run.model else ".")
 
 
+def _sought(page: str, words: str) -> str:
+    """What words find on a page of what people review."""
+    return f"{page}?{urlencode({'q': words})}" if words else ""
+
+
 def list_clusters(asked: Asked) -> CountPage:
     """The clusters as the newest cluster run found them."""
     run = asked.held.cluster_run
     rows = queries.list_clusters(asked.session, run.id, asked.start) if run else []
     shown, later = _cut(rows, asked)
     cells = [
-        [Cell(name or "unnamed"), _n(labels), _n(instances), _t(decimal(cohesion))]
-        for name, labels, instances, cohesion in shown
+        [Cell(name or "unnamed", _sought("/clusters", name)), *map(_n, held), _t(decimal(cohesion))]
+        for name, *held, cohesion in shown
     ]
     lead = _lead("As found by", run) + " What people made of them since stands in the review."
     return _page("Clusters", lead if run else "", [(count(asked.held.clusters), "clusters")],

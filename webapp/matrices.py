@@ -1,38 +1,58 @@
-"""The transition matrices as pages use them: fitted once, their intervals drawn aside."""
+"""The transition matrices as pages use them: read, fitted and compared aside, once."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
+from store.engine import reading
 from store.runs import find_latest_run, get_run
 from store.states import Polarity, RunKind
 from store.tables import Run, TracePair
 from webapp.aside import PATIENCE_S, Aside, wait
+from webapp.matrix_view import MatrixBook
+from webapp.pages.transitions import Choice
 
 if TYPE_CHECKING:
     from alignment.export.pool import Sureness
+    from alignment.inspection.groups import Group
     from alignment.inspection.material import Material
     from alignment.transitions.differences import Differences
+    from alignment.transitions.moves import TracedMoves
 
 Key = tuple[int, int, int]
 MaterialKey = tuple[Key, str, bool]
-KEPT = 6
+KEPT, BOOKS_KEPT = 6, 12
+COMPARED_KEPT = 4  # each with all the labels of its two groups
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two groups, the moves of either, and how they differ."""
+
+    groups: "tuple[Group, Group]"
+    traced: "tuple[TracedMoves, TracedMoves]"
+    differences: "Differences"
 
 
 class Matrices:
     """Keeps what was asked for last, so that a page need not wait for it."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[MaterialKey, Material] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._material: Aside[MaterialKey, Material] = Aside("matrices", KEPT)
         self._sureness: Aside[MaterialKey, Sureness | None] = Aside("sureness")
-        self._differences: Aside[tuple[object, ...], Differences] = Aside("differences")
+        self._books: OrderedDict[tuple[object, ...], MatrixBook] = OrderedDict()
+        self._lock = Lock()
+        self._compared: Aside[tuple[object, ...], Compared] = Aside("differences", COMPARED_KEPT)
 
-    def get(self, session: Session, run_id: int, coarse: bool) -> "Material":
-        """The matrices of an annotate run and what they rest on.
+    def find(
+        self, session: Session, run_id: int, coarse: bool, patience_s: float = PATIENCE_S
+    ) -> "Material | None":
+        """The matrices of an annotate run and what they rest on; None while they are fitted.
 
         Raises:
             NotFound: there is no such annotate run, or it left no consensus.
@@ -42,14 +62,11 @@ class Matrices:
             load_material,  # loads numpy, which no other page needs
         )
 
-        key = _key(session, run_id, coarse)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = load_material(session, run_id, coarse)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            return self._kept[key]
+        def load() -> "Material":
+            with reading(self._engine) as own:
+                return load_material(own, run_id, coarse)
+
+        return wait(self._material.begin(_key(session, run_id, coarse), load), patience_s)
 
     def find_sureness(
         self, session: Session, material: "Material", coarse: bool, patience_s: float = PATIENCE_S
@@ -59,25 +76,41 @@ class Matrices:
         found = wait(result, patience_s)
         return found, not result.done()
 
-    def find_differences(
+    def book(self, material: "Material", sureness: "Sureness | None", choice: Choice) -> MatrixBook:
+        """What a page says of the matrices, which it works out once."""
+        key = id(material), sureness is None, choice  # the book keeps the material, and its number
+        with self._lock:
+            if key not in self._books:
+                self._books[key] = MatrixBook(material, sureness, choice)
+            self._books.move_to_end(key)
+            while len(self._books) > BOOKS_KEPT:
+                self._books.popitem(last=False)
+            return self._books[key]
+
+    def find_compared(
         self,
         session: Session,
         words: tuple[str, str],
         coarse: bool,
         patience_s: float = PATIENCE_S,
-    ) -> "Differences | None":
-        """How two groups differ; None while it is still being computed.
+    ) -> Compared | None:
+        """Two groups and how they differ; None while that is still being computed.
 
         Raises:
             NotFound: a run or a vocabulary does not exist.
             InvalidInput: words name no group, or no trace is in it.
         """
-        from alignment.inspection.material import compare_groups, load_groups
+        from alignment.inspection.material import compare_groups, load_groups, trace_group
+
+        def compare() -> Compared:
+            with reading(self._engine) as own:
+                groups = load_groups(own, *words, coarse)
+            traced = trace_group(groups[0]), trace_group(groups[1])
+            return Compared(groups, traced, compare_groups(*groups))
 
         latest = find_latest_run(session, RunKind.ANNOTATE)
         key = (*words, coarse, fingerprint(session, latest.id if latest else 0))
-        groups = load_groups(session, *words, coarse)
-        return wait(self._differences.begin(key, lambda: compare_groups(*groups)), patience_s)
+        return wait(self._compared.begin(key, compare), patience_s)
 
 
 def _key(session: Session, run_id: int, coarse: bool) -> MaterialKey:

@@ -20,6 +20,7 @@ class Action(StrEnum):
     APPROVE = "approve a version"
     FREEZE = "freeze a version"
     RECLUSTER = "put a version on other clusters"
+    TAKE_TRAINING_SETS = "take training sets away"
     SETTLE = "settle what reviewers differ on"
     SET_RULES = "set how a version is reviewed"
     RUN_STUDIES = "set up, adjudicate and export studies"
@@ -39,7 +40,12 @@ _ANNOTATOR = PUBLIC | {
     Action.LABEL,
     Action.KEEP_ACCOUNT,
 }
-_RESEARCHER = _ANNOTATOR | {Action.EDIT_CATEGORIES, Action.DRAFT, Action.SUBMIT}
+_RESEARCHER = _ANNOTATOR | {
+    Action.EDIT_CATEGORIES,
+    Action.DRAFT,
+    Action.SUBMIT,
+    Action.TAKE_TRAINING_SETS,
+}
 _CURATOR = _RESEARCHER | {
     Action.APPROVE,
     Action.FREEZE,

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from webapp.headers import IMAGE_SECURITY_POLICY
 from webapp.pages.frame import Page, Shell
+from webapp.pages.heatmap import HeatView
 from webapp.permissions import Action
 from webapp.static_files import static_url
 
@@ -36,6 +39,7 @@ def duration(seconds: float | None) -> str:
     """A length of time in its two largest units."""
     if seconds is None:
         return DASH
+    seconds = max(seconds, 0.0)  # clocks of two machines may differ
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     whole = round(seconds)
@@ -82,6 +86,12 @@ def render(
 ) -> Response:
     """The page as a response."""
     return HTMLResponse(to_html(page, shell), status, dict(headers or {}))
+
+
+def draw_heatmap(view: HeatView) -> Markup:
+    """A heatmap by itself, for pages that keep it."""
+    template: Any = environment().get_template("_heatmap.html").module
+    return Markup(template.heatmap(view))
 
 
 def svg_response(svg: str) -> Response:

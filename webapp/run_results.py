@@ -1,5 +1,6 @@
 """What a run left behind: its main figures, and links to where its results are."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,23 @@ def _number(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else "–"
+
+
+def commands_onward(run: Run, training: Training) -> list[tuple[str, str]]:
+    """How to go on from a training, or from what it trained."""
+    found = []
+    if "output" in run.parameters:
+        recipe = ["mralign", "train", f"run-{run.id}-recipe.json"]
+        if training.checkpoint is None:
+            found.append(("Go on from the last step that save_every kept, beside the recipe",
+                          [*recipe, "--resume"]))  # fmt: skip
+        else:
+            found.append(("Check the same recipe, and see what it would do",
+                          [*recipe, "--dry-run"]))  # fmt: skip
+    if training.checkpoint is not None:
+        asked = ["mralign", "evaluate", "--adapter", training.checkpoint]
+        found.append(("See what the policy learned", asked))
+    return [(words, shlex.join(command)) for words, command in found]
 
 
 def _links(

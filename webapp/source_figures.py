@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from store import annotations
 from store.engine import reading
 
 if TYPE_CHECKING:
     from annotator.agreement.coefficients import Agreement
+    from annotator.agreement.confusion import Confusion
+    from annotator.labeling.consensus import PairedUnits
 
 KEPT = 8
 
@@ -32,11 +33,25 @@ class Pair:
 
 @dataclass(frozen=True)
 class Accordance:
-    """The figures of two sources over each kind of label, with their intervals."""
+    """The figures of two sources over each kind of label, with their intervals; what they are of.
 
-    units: int
-    traces: int
+    `macro` is the macro-strategy of each category, in the vocabulary's order.
+    """
+
+    paired: "PairedUnits"
+    macro: Mapping[str, str]
     over: "Mapping[str, Agreement]"
+    confusions: "Mapping[str, Confusion]"
+
+    @property
+    def units(self) -> int:
+        """How many units both labelled."""
+        return len(self.paired.traces)
+
+    @property
+    def traces(self) -> int:
+        """How many traces both labelled."""
+        return len(set(self.paired.traces))
 
 
 class SourceFigures:
@@ -63,23 +78,16 @@ class SourceFigures:
 
 
 def _compute(engine: sa.Engine, pair: Pair) -> Accordance:
-    from annotator.agreement.coefficients import agreement, project
-    from annotator.labeling.consensus import pair_units
-    from annotator.labeling.steps import ControlledStep
-    from webapp.comparing import OVER
+    from annotator.agreement.coefficients import agreement
+    from annotator.agreement.confusion import confuse
+    from webapp.comparing import project_all, read_units
 
     with reading(engine) as session:
-        sides = [
-            {
-                trace: [ControlledStep(row.first, row.end, row.labels) for row in rows]
-                for trace, rows in annotations.list_label_sets(session, pair.run_id, source)
-            }
-            for source in (pair.a, pair.b)
-        ]
-        macro = annotations.list_macro_strategies(session, pair.version_id)
-    units = pair_units(*sides)
-    a, b = (project(side, macro) for side in (units.a, units.b))
-    figures = agreement(units.a, units.b, units.traces), agreement(a, b, units.traces)
+        units, macro = read_units(session, pair.run_id, pair.version_id, pair.a, pair.b)
+    sides = project_all(units, macro)
     return Accordance(
-        len(units.traces), len(set(units.traces)), dict(zip(OVER, figures, strict=True))
+        units,
+        macro,
+        {over: agreement(a, b, units.traces) for over, (a, b, _) in sides.items()},
+        {over: confuse(a, b, order) for over, (a, b, order) in sides.items()},
     )

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
-from store import annotations
 from store.study_tables import Study
-from webapp.comparing import Compared, compare_units
+from webapp.comparing import Compared, compare_units, read_units
 
 if TYPE_CHECKING:
     from annotator.labeling.consensus import PairedUnits
@@ -46,7 +45,8 @@ class StudyFigures:
         with self._lock:
             held = self._kept.get(key)
         if held is None:
-            held = self._begin(key, *read_units(session, study, a, b))
+            units, macro = read_units(session, study.run_id, study.version_id, a, b)
+            held = self._begin(key, units, macro)
         quick, whole = held
         try:
             return Found(whole.result(PATIENCE_S), pending=False)
@@ -65,20 +65,3 @@ class StudyFigures:
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return held
-
-
-def read_units(
-    session: Session, study: Study, a: str, b: str
-) -> "tuple[PairedUnits, dict[str, str]]":
-    """The label sets of two sources on their common units, and the vocabulary in its order."""
-    from annotator.labeling.consensus import pair_units
-    from annotator.labeling.steps import ControlledStep
-
-    sides = [
-        {
-            trace: [ControlledStep(row.first, row.end, row.labels) for row in rows]
-            for trace, rows in annotations.list_label_sets(session, study.run_id, source)
-        }
-        for source in (a, b)
-    ]
-    return pair_units(*sides), annotations.list_macro_strategies(session, study.version_id)

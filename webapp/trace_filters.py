@@ -123,7 +123,9 @@ def offer_labels(filters: Filters) -> list[Select]:
     return [
         select("category", "Has a segment in", names, given),
         select("by", "Labelled by", _named(filters.sources, source_name), given),
-        select("run", "In", {str(run.id): run.name for run in filters.runs}, given, none=""),
+        select(
+            "run", "Labels of run", {str(run.id): run.name for run in filters.runs}, given, none=""
+        ),
     ]
 
 

@@ -121,6 +121,8 @@ def explain_place(
     trace = session.exec(select(Trace).where(col(Trace.external_id) == row["id"])).one()
     version = session.get_one(TaxonomyVersion, export.version_id)
     unit = place.unit
+    behind = _behind(session, export, trace.id, version, unit)
+    clusterings = {one["cluster"]["run"] for one in behind["open_labels"] if one["cluster"]}
     return {
         "export": {"id": export.id, "content_hash": export.content_hash, "run": export.run_id},
         "trace": {
@@ -137,8 +139,8 @@ def explain_place(
         "text": row["completion"][0]["content"][place.start : place.end],
         **_weighing(export, row, unit),
         "because": _because(place),
-        **_behind(session, export, trace.id, version, unit),
-        "runs": describe_origin_runs(session, export),
+        **behind,
+        "runs": describe_origin_runs(session, export, clusterings),
         "vocabulary": {
             "id": version.id,
             "name": version.name,

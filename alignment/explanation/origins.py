@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from store.reviews import list_events
+from store.reviews import list_events, list_taken_labels
 from store.runs import get_run
 from store.tables import (
     AnnotatedStep,
@@ -82,7 +82,7 @@ def list_open_labels(
     )
     names = ("segment", "run", "confidence", "id", "key", "text", "category", "origin")
     found = [dict(zip(names, row, strict=True)) for row in session.exec(query)]
-    clusters = _clusters(session, version.cluster_run_id, {one["id"] for one in found})
+    clusters = _clusters_of(session, version, {one["id"]: one["key"] for one in found})
     return [{**one, "cluster": clusters.get(one["id"])} for one in found]
 
 
@@ -122,10 +122,17 @@ def list_decisions(
     return found
 
 
-def describe_origin_runs(session: Session, export: Export) -> dict[str, dict[str, Any]]:
-    """The runs that the manifest names, with their parameters, and the export's own."""
+def describe_origin_runs(
+    session: Session, export: Export, clusterings: Collection[int] = ()
+) -> dict[str, dict[str, Any]]:
+    """The runs that the manifest names, with their parameters, and the export's own.
+
+    `clusterings` are those that labels stand on; one that the manifest does not name is added.
+    """
     numbers = {name: run["id"] for name, run in export.manifest["runs"].items()}
     numbers["export"] = export.run_id
+    for number in sorted(set(clusterings) - set(numbers.values())):
+        numbers[f"further cluster ({number})"] = number
     return {name: _run(get_run(session, number)) for name, number in numbers.items()}
 
 
@@ -149,10 +156,25 @@ def _step(session: Session, step: AnnotatedStep) -> dict[str, Any]:
     }
 
 
+def _clusters_of(
+    session: Session, version: TaxonomyVersion, keys: dict[int, str]
+) -> dict[int, dict[str, Any]]:
+    """The cluster of each label where it stands: in the version's run, or in one it was taken to.
+
+    A label that the other run does not know stays where it was.
+    """
+    taken = list_taken_labels(session, version)
+    found = _clusters(session, version.cluster_run_id, keys)
+    for run_id in sorted({taken[key] for key in keys.values() if key in taken}):
+        own = [number for number, key in keys.items() if taken.get(key) == run_id]
+        found |= _clusters(session, run_id, own)
+    return found
+
+
 def _clusters(
     session: Session, run_id: int | None, label_ids: Collection[int]
 ) -> dict[int, dict[str, Any]]:
-    """The cluster of each label in the version's cluster run, noise with its nearest one."""
+    """The cluster of each label in a cluster run, noise with its nearest one."""
     query = (
         select(ClusterMembership, Cluster)
         .outerjoin(

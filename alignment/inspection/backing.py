@@ -83,34 +83,29 @@ def passages(
 
     Shapes: matrix [K, K]; counted [traces].
     """
-    places = traced.arrivals
-    rows, cells, shares, seen = _shared_by_move(traced, matrix)
-    wanted = (cells == cell[0] * len(matrix) + cell[1]) & counted[rows] & (shares > 0.0)
-    found = [
-        Passage(int(row), None if (unit := int(places[move])) == NO_UNIT else unit, float(share))
-        for row, move, share in zip(rows[wanted], seen[wanted], shares[wanted], strict=True)
-    ]
+    wanted, found = cell[0] * len(matrix) + cell[1], []
+    for cells, shares in _pairs(traced, matrix):
+        kinds = (cells == wanted) & (shares > 0.0)
+        moves = np.flatnonzero(kinds[traced.kinds] & counted[traced.traces])
+        parts = traced.traces[moves], traced.arrivals[moves], shares[traced.kinds[moves]]
+        found += [
+            Passage(row, None if unit == NO_UNIT else unit, share)
+            for row, unit, share in zip(*(part.tolist() for part in parts), strict=True)
+        ]
     return sorted(found, key=lambda one: -one.share)
 
 
 def _shared(
     traced: TracedMoves, matrix: Matrix
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Values]:
-    rows, cells, shares, _ = _shared_by_move(traced, matrix)
-    return rows, cells, shares
-
-
-def _shared_by_move(
-    traced: TracedMoves, matrix: Matrix
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Values, NDArray[np.int64]]:
-    """The trace, the cell and the share of each pair of states of each move, and the move."""
+    """The trace, the cell and the share of each pair of states of each move."""
     parts = [
-        (traced.traces, cells[traced.kinds], shares[traced.kinds], np.arange(len(traced.kinds)))
+        (traced.traces, cells[traced.kinds], shares[traced.kinds])
         for cells, shares in _pairs(traced, matrix)
     ]
     kept = [tuple(each[part[1] >= 0] for each in part) for part in parts]
-    rows, cells, shares, seen = (np.concatenate(each) for each in zip(*kept, strict=True))
-    return rows, cells, shares, seen
+    rows, cells, shares = (np.concatenate(each) for each in zip(*kept, strict=True))
+    return rows, cells, shares
 
 
 def _pairs(traced: TracedMoves, matrix: Matrix) -> Iterator[tuple[NDArray[np.int64], Values]]:

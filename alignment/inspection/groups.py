@@ -33,12 +33,13 @@ class GroupFilter:
 
 @dataclass(frozen=True)
 class Group:
-    """The traces of a group, labelled over these categories, and the vocabulary that has them."""
+    """The traces of a group, labelled over these categories: by which vocabulary and run."""
 
     name: str
     categories: tuple[str, ...]
     traces: tuple[LabelledTrace, ...]
     version_id: int = 0
+    run_id: int = 0
 
 
 def parse_group(text: str) -> GroupFilter:
@@ -73,7 +74,7 @@ def load_group(session: Session, text: str) -> Group:
         raise InvalidInput(
             f"expected annotated traces with {text}, found none in annotate run {labels.run.id}"
         )
-    return Group(text, labels.categories, traces, labels.version.id)
+    return Group(text, labels.categories, traces, labels.version.id, labels.run.id)
 
 
 def share_categories(first: Group, second: Group) -> tuple[Group, Group]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +16,23 @@ from alignment.inspection.groups import Group, load_group, share_categories
 from alignment.inspection.levels import coarse_categories, coarse_units
 from alignment.transitions.bootstrap import bootstrap
 from alignment.transitions.differences import Differences, compare
-from alignment.transitions.fits import Fits, GroupName, LabelledTrace, fit_all
+from alignment.transitions.fits import (
+    Fits,
+    FitSettings,
+    GroupName,
+    LabelledTrace,
+    fit_all,
+    trace_moves,
+)
 from store.annotations import list_macro_strategies
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from alignment.transitions.matrices import Matrix
+    from alignment.transitions.matrices import Fit, Matrix
+    from alignment.transitions.moves import TracedMoves
 
 SIGN_OF: dict[GroupName, int] = {"overall": 0, "positive": 1, "negative": -1}
 
@@ -39,6 +49,7 @@ class Material:
     macro: tuple[str, ...]
     traces: tuple[LabelledTrace, ...]
     fits: Fits
+    _backings: dict[GroupName, Backing] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def polar(self) -> bool:
@@ -46,8 +57,11 @@ class Material:
         return self.fits.positive is not None
 
     def backing(self, group: GroupName) -> Backing:
-        """What stands behind the cells of one of the three matrices."""
-        return backing(self.fits.evidence.traced, self._matrix(group), self._counted(group))
+        """What stands behind the cells of one of the three matrices; worked out once."""
+        if group not in self._backings:
+            traced = self.fits.evidence.traced
+            self._backings[group] = backing(traced, self._matrix(group), self._counted(group))
+        return self._backings[group]
 
     def passages(self, group: GroupName, cell: tuple[int, int]) -> list[Passage]:
         """The moves of traces that may be the base move of a cell, the likeliest first.
@@ -56,12 +70,7 @@ class Material:
         """
         traced = self.fits.evidence.traced
         found = passages(traced, self._matrix(group), cell, self._counted(group))
-        starts = np.cumsum([0, *(len(trace.units) for trace in self.traces)])
-        return [
-            one if one.arrival is None
-            else replace(one, arrival=one.arrival - int(starts[one.trace]))
-            for one in found
-        ]  # fmt: skip
+        return _in_traces(found, self.traces)
 
     def sureness(self) -> Sureness | None:
         """Intervals, and where P⁺ and P⁻ differ beyond chance; None without both polarities."""
@@ -129,6 +138,31 @@ def compare_groups(first: Group, second: Group) -> Differences:
     """
     with mendable():
         return compare(first.traces, second.traces, first.categories)
+
+
+def trace_group(group: Group) -> TracedMoves:
+    """The moves of a group's traces, as its matrix is fitted on them."""
+    return trace_moves(group.traces, len(group.categories), FitSettings().preset)
+
+
+def group_passages(
+    group: Group, traced: TracedMoves, fitted: Fit, cell: tuple[int, int]
+) -> list[Passage]:
+    """The moves of a group's traces that may be the base move of a cell, the likeliest first.
+
+    Their arrivals count the units of their own trace.
+    """
+    every = np.ones(len(group.traces), dtype=np.bool_)
+    return _in_traces(passages(traced, fitted.matrix, cell, every), group.traces)
+
+
+def _in_traces(found: Sequence[Passage], traces: Sequence[LabelledTrace]) -> list[Passage]:
+    """The passages with arrivals that count the units of their own trace."""
+    starts = np.cumsum([0, *(len(trace.units) for trace in traces)])
+    return [
+        one if one.arrival is None else replace(one, arrival=one.arrival - int(starts[one.trace]))
+        for one in found
+    ]
 
 
 def _coarse(labels: LabelSets, macro_of: dict[str, str]) -> LabelSets:

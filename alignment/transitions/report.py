@@ -73,7 +73,7 @@ def matrix_text(heatmap: Heatmap) -> str:
     that cannot be.
     """
     names = [svg.shortened(name, 20) for name in heatmap.states]
-    cells = [[_cell_text(value, heatmap.scale) for value in row] for row in _shown(heatmap)]
+    cells = [[cell_text(value, heatmap.scale) for value in row] for row in _shown(heatmap)]
     digits = max(len(cell) for row in cells for cell in row)
     wide = max(len(str(len(names) - 1)), digits) + 1
     left = max(len(name) for name in names) + 4
@@ -124,7 +124,8 @@ def _shown(heatmap: Heatmap) -> Matrix:
     return np.where(allowed_cells(len(heatmap.matrix) - 2), heatmap.matrix, np.nan)
 
 
-def _cell_text(value: float, scale: Scale) -> str:
+def cell_text(value: float, scale: Scale) -> str:
+    """What stands in a cell: weights with two decimals, others in percent or points."""
     if math.isnan(value):
         return ""
     if scale == "weight":
@@ -150,7 +151,7 @@ def _cell_mark(place: tuple[int, int], value: float, largest: float, heatmap: He
     label = svg.text(
         x + (CELL - 1) // 2,
         y + CELL // 2 + 4,
-        _cell_text(value, heatmap.scale),
+        cell_text(value, heatmap.scale),
         f'text-anchor="middle" font-size="11" fill="{ink}"{halo}',
     )
     return f"{square}{label}"
@@ -160,15 +161,22 @@ def _colours(value: float, largest: float, scale: Scale) -> tuple[str, str]:
     """The fill of a cell and an ink that is readable on it."""
     if math.isnan(value):
         return FORBIDDEN_FILL, "#555555"
-    if scale == "probability":
-        strength, full = math.sqrt(min(max(value, 0.0), 1.0)), BLUE
-    elif scale == "delta":
-        strength, full = math.sqrt(abs(value) / largest), ORANGE if value > 0.0 else BLUE
-    else:
-        log = math.log(min(max(value, LOWEST_WEIGHT), HIGHEST_WEIGHT))
-        strength, full = abs(log), ORANGE if log > 0.0 else BLUE
+    signed = strength_of(value, largest, scale)
+    strength, full = abs(signed), ORANGE if signed > 0.0 else BLUE
     shade = [round(255 + (channel - 255) * strength) for channel in full]
     return f"#{shade[0]:02x}{shade[1]:02x}{shade[2]:02x}", _ink(shade)
+
+
+def strength_of(value: float, largest: float, scale: Scale) -> float:
+    """How deep the colour of a cell is, from -1 (all blue) over 0 (white) to 1 (all orange).
+
+    Probabilities are blue alone; `largest` is the largest difference there is.
+    """
+    if scale == "probability":
+        return -math.sqrt(min(max(value, 0.0), 1.0))
+    if scale == "delta":
+        return math.copysign(math.sqrt(abs(value) / largest), value)
+    return math.log(min(max(value, LOWEST_WEIGHT), HIGHEST_WEIGHT))
 
 
 def _ink(shade: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
 """What one source called each unit that another one gave a label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,11 @@ class Confusion:
     labels: tuple[str, ...]
     counts: NDArray[np.float64]
 
+    def used(self) -> list[int]:
+        """The places of the labels that either source gave."""
+        given = self.counts.any(axis=0) | self.counts.any(axis=1)
+        return [int(place) for place in np.flatnonzero(given)]
+
 
 def confuse(a: Sequence[LabelSet], b: Sequence[LabelSet], order: Sequence[str]) -> Confusion:
     """Count every unit's labels against each other: shared ones with themselves, the others apart.
@@ -36,22 +41,22 @@ def confuse(a: Sequence[LabelSet], b: Sequence[LabelSet], order: Sequence[str]) 
     place = {label: index for index, label in enumerate(labels)}
     counts = np.zeros((len(labels), len(labels)))
     for first, second in zip(a, b, strict=True):
-        for key in first & second:
-            counts[place[key], place[key]] += 1
-        if first == second and first:
-            continue
-        mine, theirs = sorted(first - second) or [NONE], sorted(second - first) or [NONE]
-        if mine == theirs == [NONE]:
-            counts[-1, -1] += 1
-        elif mine == [NONE]:
-            for key in theirs:
-                counts[-1, place[key]] += 1
-        else:
-            for key in mine:
-                _share(counts[place[key]], theirs, place)
+        for mine, theirs, share in share_out(first, second):
+            counts[place[mine], place[theirs]] += share
     return Confusion(labels, counts)
 
 
-def _share(row: NDArray[np.float64], theirs: Sequence[str], place: Mapping[str, int]) -> None:
-    for other in theirs:
-        row[place[other]] += 1 / len(theirs)
+def share_out(first: LabelSet, second: LabelSet) -> Iterator[tuple[str, str, float]]:
+    """The cells that a unit counts in, each by its two labels, and how much of the unit.
+
+    Identity: over all units these are the counts of `confuse`.
+    """
+    for key in first & second:
+        yield key, key, 1.0
+    if first == second and first:
+        return
+    mine, theirs = sorted(first - second) or [NONE], sorted(second - first) or [NONE]
+    part = 1.0 if mine == [NONE] else 1 / len(theirs)
+    for key in mine:
+        for other in theirs:
+            yield key, other, part

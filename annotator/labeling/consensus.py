@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 
 from annotator.labeling.steps import Adjudication, AdjudicationCase, AnnotatedTrace, ControlledStep
@@ -173,11 +174,20 @@ def judged(
 
 @dataclass(frozen=True)
 class PairedUnits:
-    """The label sets of two sources, unit by unit, with the trace that each unit is of."""
+    """The label sets of two sources, unit by unit, with the trace and the segments of each unit."""
 
     a: tuple[frozenset[str], ...]
     b: tuple[frozenset[str], ...]
     traces: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+    @cached_property
+    def by_pair(self) -> dict[tuple[frozenset[str], frozenset[str]], list[int]]:
+        """The places of the units by what the two sides said of them."""
+        found: dict[tuple[frozenset[str], frozenset[str]], list[int]] = {}
+        for place, pair in enumerate(zip(self.a, self.b, strict=True)):
+            found.setdefault(pair, []).append(place)
+        return found
 
 
 def pair_units(
@@ -191,10 +201,17 @@ def pair_units(
         (trace, unit) for trace in sorted(a.keys() & b.keys())
         for unit in _shared_units(a[trace], b[trace])
     ]  # fmt: skip
+    sets: dict[frozenset[str], frozenset[str]] = {}  # one object a set, however many units have it
+
+    def keys_of(labels: Labels) -> frozenset[str]:
+        keys = frozenset(key for key, _ in labels)
+        return sets.setdefault(keys, keys)
+
     return PairedUnits(
-        tuple(frozenset(key for key, _ in unit.a) for _, unit in units),
-        tuple(frozenset(key for key, _ in unit.b) for _, unit in units),
+        tuple(keys_of(unit.a) for _, unit in units),
+        tuple(keys_of(unit.b) for _, unit in units),
         tuple(trace for trace, _ in units),
+        tuple((unit.first, unit.end) for _, unit in units),
     )
 
 

@@ -22,7 +22,7 @@ from store.engine import is_writing
 from store.reviews import list_events_after
 from store.states import VersionStatus
 from store.tables import TaxonomyVersion
-from store.taxonomies import VersionHead, get_version, list_mappings
+from store.taxonomies import VersionHead, get_version, list_placements
 from taxonomy.events.state import Event, State, active_events
 from taxonomy.events.timeline import Timeline
 from taxonomy.guidance.beliefs import Belief, believe
@@ -229,8 +229,8 @@ def _advance(session: Session, version: AnyVersion, known: Standing) -> Standing
 
 def _read_written(session: Session, version: AnyVersion) -> ByKey:
     return {
-        label.key: Belief(category.key if category else None, mapping.origin, 0.0)
-        for mapping, label, category in list_mappings(session, version.id)
+        key: Belief(category, origin, 0.0)
+        for _, key, _, category, origin, _ in list_placements(session, version.id)
     }
 
 

@@ -18,7 +18,7 @@ from store.taxonomies import (
     get_frozen_version,
     get_version,
     list_categories,
-    list_mappings,
+    list_placements,
     list_versions,
 )
 from taxonomy.events.decisions import DecisionError, clean_line
@@ -130,16 +130,8 @@ def get_content(session: Session, version: TaxonomyVersion) -> VersionContent:
         return _current_content(session, version)
     sizes = stand(session, version).state.instances
     labels = tuple(
-        MappedLabel(
-            label.id,
-            label.key,
-            label.text,
-            category.key if category else None,
-            mapping.origin,
-            mapping.distance,
-            sizes.get(label.key, 0),
-        )
-        for mapping, label, category in list_mappings(session, version.id)
+        MappedLabel(number, key, text, category, origin, distance, sizes.get(key, 0))
+        for number, key, text, category, origin, distance in list_placements(session, version.id)
     )
     rows = list_categories(session, version.id)
     categories = tuple(

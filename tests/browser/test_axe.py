@@ -10,7 +10,14 @@ import pytest
 from benchmarks import screens
 from benchmarks.furnishing import People, furnish
 from benchmarks.insight_axe import UNFOLD, inspect
-from benchmarks.screens import NoExample, Reader, list_examples, list_paths, list_screens
+from benchmarks.screens import (
+    NoExample,
+    Reader,
+    list_answers,
+    list_examples,
+    list_paths,
+    list_screens,
+)
 from tests.browser.conftest import Site, Tabs, violations
 from tests.builders import PASSWORD
 
@@ -104,6 +111,13 @@ def test_a_planted_fault_is_found(tabs: Tabs, site: Site) -> None:
     )
     rules = " ".join(violations(tab.page))
     assert "button-name" in rules and "color-contrast" in rules
+
+
+def test_every_route_has_an_address_that_answers(furnished: Furnished) -> None:
+    """Files and pictures too, so that each is timed by `benchmarks.insight --only routes`."""
+    readers = [Reader(furnished.site.address, name, PASSWORD) for name in NAMES]
+    found = {address for _, address in list_answers(readers, furnished.values)}
+    assert any(address.endswith("/files/train.jsonl") for address in found)
 
 
 def test_a_new_page_needs_an_example(monkeypatch: pytest.MonkeyPatch, furnished: Furnished) -> None:

@@ -204,7 +204,7 @@ def compare_with_terminal(
         [f"{distances[0]['traces']} traces", *(shown(d, "percent", 2) for d in distances)]
     )
     assert cells == expected
-    address = page.locator("figure img").first.get_attribute("src")
+    address = page.locator("figure a[download]").first.get_attribute("href")
     image = page.request.get(tab.site.address + address).text()
     assert image == svg.read_text("utf-8").replace("person:", "")
 

@@ -1,8 +1,10 @@
 """The overview: each number is what its link shows, and nobody learns there what they may not."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -186,13 +188,14 @@ def test_each_number_is_what_its_link_shows(
 def test_what_is_worked_out_is_said(
     app: FastAPI, sign_in: SignIn, world: World, world_engine: sa.Engine
 ) -> None:
-    """A page does not wait for the interval of a kappa."""
+    """A page does not wait for the interval of a kappa, and asks for it again by itself."""
     run = add_annotators(world_engine, world)
     cora = sign_in("Cora")
-    cora.get("/")
+    waiting = cora.get("/").text
+    assert "data-pending" in waiting and "/static/live.js" in waiting
     settle_figures(app)
     shown = cora.get("/").text
-    assert "is being worked out" not in shown
+    assert "is being worked out" not in shown and "/static/live.js" not in shown
     figures = cora.get("/counts/agreement").text
     kappa = next(link for link in Numbers(shown).links if link.unit == "Cohen's κ of the two")
     assert kappa.value in " ".join(Numbers(figures).text.split())
@@ -305,3 +308,17 @@ def test_progress_reads_the_same_as_the_study(study: Study, world_engine: sa.Eng
         assert list_progress(session, cora.id, runs_them=False) == []
     assert found.finished == sum(share.finished for share in shares) == 6
     assert (found.ready, found.settled, found.traces) == (3, 0, 3)
+
+
+def test_a_label_and_a_cluster_that_are_counted_are_found_in_the_review(
+    sign_in: SignIn, world: World
+) -> None:
+    """A name with markup and signs of an address in it too."""
+    ada = sign_in("Ada")
+    for name in ("labels", "clusters"):
+        html = ada.get(f"/counts/{name}").text
+        rows = re.findall(r'<th scope="row"><a href="([^"]+)"><bdi>([^<]*)</bdi>', html)
+        assert len(rows) > 5
+        for address, text in rows:
+            shown = ada.get(unescape(address))
+            assert shown.status_code == 200 and "is like that" not in shown.text, text

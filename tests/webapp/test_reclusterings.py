@@ -5,13 +5,16 @@ from html import unescape
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import select
 
+from alignment.explanation.origins import list_open_labels
 from store.engine import reading, transaction
 from store.reviews import list_events
 from store.runs import get_run
-from store.tables import ClusterDescription
-from store.taxonomies import list_clusters
+from store.tables import ClusterDescription, Trace
+from store.taxonomies import get_version, list_clusters
 from taxonomy.review.curation import ReviewState, get_review_state
+from taxonomy.review.reclustering import recluster
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, World, add_later_clustering
 
@@ -199,3 +202,34 @@ def test_a_card_says_what_its_nearest_sibling_is_not(
     assert f"scope {HOSTILE}" in unescape(html) and f"scope {HOSTILE}" not in html
     assert "here framing; there recall" in html
     assert f'href="/versions/{world.version_id}/clusters/c1">Look at the nearest' in html
+
+
+def test_the_way_back_from_a_label_leads_to_the_cluster_that_it_stands_on(
+    cora: Visitor, world: World, world_engine: sa.Engine, later: int
+) -> None:
+    """A category that was taken alone is of the other clustering, all else of the version's own;
+    taken whole, every label that the other one knows is of it.
+    """
+
+    def clusters() -> dict[str, tuple[int, str]]:
+        with reading(world_engine) as session:
+            version = get_version(session, world.version_id)
+            found = [label for trace in session.exec(select(Trace.id))
+                     for label in list_open_labels(session, trace, version, 0, 99)]  # fmt: skip
+        return {one["text"]: (one["cluster"]["run"], one["cluster"]["name"])
+                for one in found if one["cluster"]}  # fmt: skip
+
+    before = clusters()
+    assert {run for run, _ in before.values()} == {world.cluster_run_id}
+    take(cora, f"/versions/{world.version_id}/reclusterings/{later}", "backtracking")
+    after = clusters()
+    changed = {text: after[text] for text in after if after[text] != before[text]}
+    assert changed and set(changed.values()) == {(later, "Looking again")}
+    assert set(changed) == {
+        text for text, name in categories(world_engine, world).items()
+        if name == "backtracking" and text in before
+    }  # fmt: skip
+    with transaction(world_engine) as session:
+        recluster(session, world.version_id, later, person=None)
+    whole = clusters()
+    assert {run for run, _ in whole.values()} == {later} and whole.keys() < before.keys()

@@ -83,7 +83,7 @@ def test_a_number_leads_to_the_traces_that_hold_the_move(ada: Visitor) -> None:
     links = re.findall(r'href="(/transitions/moves\?[^"]+)"', html)
     assert links
     moves = ada.get(unescape(links[0])).text
-    trace = re.search(r'href="(/traces/\d+\?from=\d+)#(segment-\d+)"', moves)
+    trace = re.search(r'href="(/traces/\d+\?from=\d+)&amp;run=3#(segment-\d+)"', moves)
     assert trace is not None
     assert f'id="{trace[2]}"' in ada.get(trace[1]).text
     assert ada.get("/transitions/moves?from=start&to=%3Cscript%3E").status_code == 404
@@ -122,7 +122,8 @@ def test_intervals_that_are_still_drawn_hold_nobody_up(
     """The page comes without them, and says so; the graph too."""
     matrices: Matrices = app.state.matrices
     with reading(world_engine) as session:
-        material = matrices.get(session, ANNOTATE_RUN, False)
+        material = matrices.find(session, ANNOTATE_RUN, False, 60.0)
+    assert material is not None
     gate = matrices._sureness._worker.submit(Event().wait, 4.0)
     html = ada.get("/transitions").text
     assert "data-pending" in html and "matrix" in html

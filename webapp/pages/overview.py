@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from webapp.pages.frame import Page
+from webapp.pages.heatmap import HeatView
 from webapp.pages.studies import FigureRow
 from webapp.queries.progress import Progress
 
@@ -110,4 +111,5 @@ class AccordancePage(Page):
     traces: int
     over: Sequence[str]
     rows: Sequence[FigureRow]  # empty while they are being worked out
+    confusions: Sequence[HeatView]
     command: str

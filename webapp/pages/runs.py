@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from store.tables import Run
+from webapp.export_files import ExportFile
 from webapp.pages.frame import Page
 from webapp.queries.runs import ErrorSort, ExportRow, ItemRow, RunRow, Training
 from webapp.run_charts import ChartView
@@ -39,6 +40,8 @@ class RunPage(Page):
     results: Results
     training: Training | None
     export: ExportRow | None
+    files: Sequence[ExportFile]
+    onward: Sequence[tuple[str, str]]  # what one may do with a policy, and the command that does
     errors: Sequence[ErrorSort]
     has_report: bool
 

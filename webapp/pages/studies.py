@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from store.study_tables import Study
 from webapp.pages.frame import Page
+from webapp.pages.heatmap import HeatView
 from webapp.queries.traces import TraceHead
 
 if TYPE_CHECKING:
@@ -56,18 +57,19 @@ class Comparison:
     rows: Sequence[FigureRow]
     distances: "Sequence[Distance]"
     pending: bool
-    images: Sequence[tuple[str, str]]  # what it is of, and its address
+    confusions: Sequence[HeatView]
     command: str
 
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """How far somebody is: (finished, of how many) a stratum, and in all."""
+    """How far somebody is, or all of them: (finished, of how many) a stratum, and in all."""
 
     name: str
     shares: Sequence[tuple[int, int]]
     finished: int
     traces: int
+    all: bool = False
 
 
 @dataclass(frozen=True)

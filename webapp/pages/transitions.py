@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from markupsafe import Markup
+
 from webapp.pages.frame import Page
+from webapp.pages.heatmap import HeatView
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,6 @@ class RunOption:
 
     id: int
     name: str
-
-
-@dataclass(frozen=True)
-class MatrixImage:
-    """A matrix as an image."""
-
-    name: str
-    title: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +86,7 @@ class TransitionsPage(Page):
     runs: Sequence[RunOption]
     levels: Mapping[str, str]
     thresholds: Sequence[int]
-    images: Sequence[MatrixImage]
+    heatmaps: Sequence[tuple[HeatView, Markup]]
     table: TableView | None
     groups: Sequence[str]
     backings: Sequence[RowBacking]
@@ -117,19 +111,26 @@ class PassageRow:
 
 
 @dataclass(frozen=True)
+class PassageList:
+    """Some of the moves that may be the one of a cell, and how many there are and are expected."""
+
+    rows: Sequence[PassageRow]
+    total: int
+    expected: float
+    later: str
+
+
+@dataclass(frozen=True)
 class PassagesPage(Page):
     """The traces that hold a move."""
 
     template: ClassVar[str] = "passages.html"
-    run_id: int
     source: str
     target: str
     group: str
-    rows: Sequence[PassageRow]
-    total: int
-    expected: float
-    back: str
-    later: str
+    groups: Sequence[tuple[str, str, bool]]  # a name, its address, whether it is shown
+    origins: Sequence[tuple[str, str]]
+    found: PassageList
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,8 @@ class Comparison:
     facts: Sequence[tuple[str, str]]
     rising: Sequence[CellChange]
     falling: Sequence[CellChange]
-    images: Sequence[MatrixImage]
+    graph: str
+    heatmap: HeatView
     files: Sequence[tuple[str, str]]
 
 

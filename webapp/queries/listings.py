@@ -1,6 +1,8 @@
 """The rows behind the numbers of the overview."""
 
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,26 +54,39 @@ def list_origins(session: Session) -> list[Row]:
     return [tuple(row) for row in session.execute(query)]
 
 
-def list_labels(session: Session, run_id: int, start: int) -> list[Row]:
-    """The labels of a run by falling count, a page from a place on and one more."""
-    counts = (
-        sa.select(
-            col(LabelInstance.open_label_id),
-            sa.func.count().label("instances"),
-            sa.func.avg(col(LabelInstance.confidence)).label("confidence"),
-        )
+@dataclass(frozen=True)
+class Ranking:
+    """The labels of a run by falling count: their numbers, counts and mean confidences."""
+
+    labels: "array[int]"
+    instances: "array[int]"
+    confidences: "array[float]"
+
+
+def rank_labels(session: Session, run_id: int) -> Ranking:
+    """The labels of a run by falling count; it reads every instance."""
+    count = sa.func.count()
+    query = (
+        sa.select(col(LabelInstance.open_label_id), count,
+                  sa.func.avg(col(LabelInstance.confidence)))
         .where(col(LabelInstance.run_id) == run_id)
         .group_by(col(LabelInstance.open_label_id))
-        .order_by(sa.func.count().desc(), col(LabelInstance.open_label_id))
-        .limit(ROWS + 1)
-        .offset(start)
-        .subquery()
-    )
-    query = sa.select(col(OpenLabel.text), counts.c.instances, counts.c.confidence).join(
-        counts, counts.c.open_label_id == col(OpenLabel.id)
-    )
-    order = (counts.c.instances.desc(), col(OpenLabel.id))
-    return [tuple(row) for row in session.execute(query.order_by(*order))]
+        .order_by(count.desc(), col(LabelInstance.open_label_id))
+    )  # fmt: skip
+    rows = session.execute(query).all()
+    columns = zip(*rows, strict=True) if rows else ((), (), ())
+    labels, instances, confidences = columns
+    return Ranking(array("q", labels), array("q", instances), array("d", confidences))
+
+
+def list_labels(session: Session, ranking: Ranking, start: int) -> list[Row]:
+    """A page of the ranked labels from a place on and one more."""
+    shown = slice(start, start + ROWS + 1)
+    numbers = ranking.labels[shown].tolist()
+    query = sa.select(col(OpenLabel.id), col(OpenLabel.text)).where(col(OpenLabel.id).in_(numbers))
+    texts = {number: text for number, text in session.execute(query)}
+    rows = zip(numbers, ranking.instances[shown], ranking.confidences[shown], strict=True)
+    return [(texts[number], *rest) for number, *rest in rows]
 
 
 def list_clusters(session: Session, run_id: int, start: int) -> list[Row]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from store.tables import ClusterMembership, Embedding, OpenLabel
+from store.tables import ClusterMembership, Embedding, OpenLabel, Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,21 +20,24 @@ def list_points(
 ) -> "NDArray[np.floating]":
     """Where labels lie: their vectors where all of them are kept, else their places on the map.
 
+    The vectors are of the model that the clusterings were made with; a label has its place from the
+    last of them that knows it.
     Shapes: n labels to (n, d).
     """
     import numpy as np
 
-    from gateway.embeddings import MODEL_NAME, text_hash
+    from gateway.embeddings import text_hash
     from taxonomy.labels.inventory import InventoryLabel, label_text
 
     rows: dict[int, tuple[str, str, str | None, float, float]] = {}
-    for start in range(0, len(open_label_ids), AT_ONCE):
-        rows |= _rows(session, cluster_run_ids, open_label_ids[start : start + AT_ONCE])
+    for run_id in cluster_run_ids:
+        for start in range(0, len(open_label_ids), AT_ONCE):
+            rows |= _rows(session, run_id, open_label_ids[start : start + AT_ONCE])
     hashes = [
         text_hash(label_text(InventoryLabel(number, key, text, definition, 1)))
         for number, (key, text, definition, _, _) in rows.items()
     ]
-    vectors = _vectors(session, MODEL_NAME, hashes)
+    vectors = _vectors(session, _find_model(session, cluster_run_ids), hashes)
     if all(key in vectors for key in hashes):
         kept = dict(zip(rows, hashes, strict=True))
         return np.stack(
@@ -43,8 +46,20 @@ def list_points(
     return np.array([rows[number][3:] for number in open_label_ids], dtype=np.float64)
 
 
+def _find_model(session: Session, cluster_run_ids: Sequence[int]) -> str:
+    """The encoder of the clusterings, which is one; the packaged one where none was written down.
+
+    Labels go over in portions between clusterings of one encoder alone.
+    """
+    from gateway.embeddings import MODEL_NAME
+
+    query = sa.select(col(Run.model)).where(col(Run.id).in_(cluster_run_ids))
+    found = session.execute(query.where(col(Run.model).is_not(None)).limit(1)).scalar_one_or_none()
+    return found or MODEL_NAME
+
+
 def _rows(
-    session: Session, run_ids: Sequence[int], ids: Sequence[int]
+    session: Session, run_id: int, ids: Sequence[int]
 ) -> dict[int, tuple[str, str, str | None, float, float]]:
     query = (
         sa.select(
@@ -56,7 +71,7 @@ def _rows(
             col(ClusterMembership.y),
         )
         .join(ClusterMembership, col(ClusterMembership.open_label_id) == col(OpenLabel.id))
-        .where(col(ClusterMembership.run_id).in_(run_ids), col(OpenLabel.id).in_(ids))
+        .where(col(ClusterMembership.run_id) == run_id, col(OpenLabel.id).in_(ids))
     )
     return {row[0]: row[1:] for row in session.execute(query).tuples()}
 

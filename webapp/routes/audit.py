@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from store.audit import Sought, find_entries, list_actions, walk_entries
 from store.engine import reading
+from webapp.attachments import attachment
 from webapp.dependencies import AfterId, Visiting, allows
 from webapp.pages.people import AuditPage
 from webapp.permissions import Action
@@ -48,7 +49,7 @@ def show_audit(
 def export_audit(visit: Visiting, actor: Word = "", action: Word = "", q: Word = "") -> Response:
     """The whole log, or what is sought in it, as a table for a spreadsheet."""
     lines = write_table(COLUMNS, _rows(visit.engine, Sought(actor.strip(), action, q.strip())))
-    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    headers = attachment("audit.csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 

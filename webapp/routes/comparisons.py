@@ -14,8 +14,9 @@ from store.states import RunKind
 from store.tables import Run
 from webapp.aside import PATIENCE_S
 from webapp.dependencies import Visit, VisitingAside, allows
-from webapp.matrices import Matrices
-from webapp.pages.transitions import CellChange, ComparePage, Comparison, MatrixImage
+from webapp.heatmaps import heat_of_differences
+from webapp.matrices import Compared, Matrices
+from webapp.pages.transitions import CellChange, ComparePage, Comparison
 from webapp.permissions import Action
 from webapp.rendering import svg_response
 from webapp.routes.transitions import (
@@ -61,7 +62,7 @@ def show_comparison(
         levels=LEVELS,
         options=options,
         evaluations=evaluations,
-        found=_in_words(found, (first, second), level) if found else None,
+        found=_in_words(found.differences, (first, second), level) if found else None,
         pending=asked and found is None and not problem,
         problem=problem,
     )
@@ -82,7 +83,7 @@ def draw_comparison(
 
     if name not in ("heatmap", "graph"):
         raise NotFound(f"expected heatmap or graph, got {name!r}")
-    found = _whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     title = f"{second} minus {first}"
     if name == "heatmap":
         return svg_response(heatmap_svg(Heatmap(found.delta, found.states, title, "delta")))
@@ -95,7 +96,7 @@ def download_changes(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """A line a cell."""
-    found = _whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     size = len(found.states)
     cells = (found.cell((row, column)) for row in range(size - 1) for column in range(1, size))
     lines = (
@@ -112,25 +113,34 @@ def download_differences(
     visit: VisitingAside, first: Words, second: Words, level: Level = "category"
 ) -> Response:
     """All of it."""
-    found = _whole(visit, (first, second), level)
+    found = _differences(visit, (first, second), level)
     document = {"first": first, "second": second, "level": level} | found.document()
     text = json.dumps(document, ensure_ascii=False)
     return file_response(text, "application/json", "differences.json")
 
 
-def _whole(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
-    with reading(visit.engine) as session:
-        found = _compared(visit, session, words, level, FILE_PATIENCE_S)
+def find_whole(visit: Visit, session: Session, words: tuple[str, str], level: Level) -> Compared:
+    """Two groups and how they differ, for whoever waits for all of it.
+
+    Raises:
+        NotFound: it takes longer than anybody waits.
+    """
+    found = _compared(visit, session, words, level, FILE_PATIENCE_S)
     if found is None:
         raise NotFound("expected the differences, which are still being computed: ask again")
     return found
 
 
+def _differences(visit: Visit, words: tuple[str, str], level: Level) -> "Differences":
+    with reading(visit.engine) as session:
+        return find_whole(visit, session, words, level).differences
+
+
 def _compared(
     visit: Visit, session: Session, words: tuple[str, str], level: Level, patience_s: float
-) -> "Differences | None":
+) -> Compared | None:
     matrices = cast(Matrices, visit.request.app.state.matrices)
-    return matrices.find_differences(session, words, level == "macro", patience_s)
+    return matrices.find_compared(session, words, level == "macro", patience_s)
 
 
 def _exact(value: float) -> str:
@@ -161,7 +171,8 @@ def _evaluations(session: Session, level: Level) -> list[tuple[str, str]]:
 
 def _in_words(found: "Differences", words: tuple[str, str], level: Level) -> Comparison:
     low, high = found.l1_interval
-    search = f"?{urlencode({'first': words[0], 'second': words[1], 'level': level})}"
+    parts = {"first": words[0], "second": words[1], "level": level}
+    search = f"?{urlencode(parts)}"
     rising, falling = found.largest()
     start = "/transitions/compare"
     return Comparison(
@@ -177,10 +188,8 @@ def _in_words(found: "Differences", words: tuple[str, str], level: Level) -> Com
         ],
         rising=[_change(cell) for cell in rising],
         falling=[_change(cell) for cell in falling],
-        images=[
-            MatrixImage("graph", "The ten largest changes each way", f"{start}/graph.svg{search}"),
-            MatrixImage("heatmap", "All changes", f"{start}/heatmap.svg{search}"),
-        ],
+        graph=f"{start}/graph.svg{search}",
+        heatmap=heat_of_differences(found, "All changes", parts),
         files=[("cells as CSV", f"{start}/cells.csv{search}"),
                ("all of it as JSON", f"{start}/differences.json{search}")],
     )  # fmt: skip

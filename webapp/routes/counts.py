@@ -9,6 +9,7 @@ from starlette.responses import Response
 from store.engine import reading
 from store.errors import NotFound
 from webapp.dependencies import Visiting, VisitingAside, allows
+from webapp.heatmaps import heat_of_confusion
 from webapp.listings import LISTS, Asked
 from webapp.pages.overview import AccordancePage
 from webapp.permissions import Action
@@ -30,16 +31,21 @@ def show_accordance(visit: VisitingAside) -> Response:
     found = find_accordance(visit, pair, PATIENCE_S) if pair else None
     sources = [f"run:{pair.run_id}/{name}" for name in ANNOTATORS] if pair else []
     between = ["--between", sources[0], "--and", sources[1]] if pair else []
+    names = words(ANNOTATORS[0]), words(ANNOTATORS[1])
     page = AccordancePage(
         run_id=pair.run_id if pair else None,
-        a=words(ANNOTATORS[0]),
-        b=words(ANNOTATORS[1]),
+        a=names[0],
+        b=names[1],
         units=found.units if found else 0,
         traces=found.traces if found else 0,
         over=list(found.over) if found else [],
         rows=list_figures(list(found.over.values())) if found else [],
+        confusions=[
+            heat_of_confusion(one, names, over, "/counts/agreement", {"over": over})
+            for over, one in found.confusions.items()
+        ] if found and found.units else [],
         command=shlex.join(["mralign", "agreement", *between]) if pair else "mralign annotate run",
-    )
+    )  # fmt: skip
     return visit.show(page)
 
 
@@ -55,8 +61,8 @@ def show_count(
     if name not in LISTS:
         raise NotFound(f"expected one of {', '.join(LISTS)}, got {name!r}")
     with reading(visit.engine) as session:
-        held = tallies(visit).read(session)
+        known = tallies(visit)
         runs_them = visit.may(Action.RUN_STUDIES)
         studies = list_progress(session, visit.actor.person_id, runs_them)
-        page = LISTS[name](Asked(session, held, studies, after, kind))
+        page = LISTS[name](Asked(session, known, known.read(session), studies, after, kind))
     return visit.show(page)

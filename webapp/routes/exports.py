@@ -1,7 +1,6 @@
 """A version as a file: SKOS, CSV, Markdown."""
 
 from collections.abc import Callable
-from re import sub
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -11,6 +10,7 @@ from taxonomy.versions import lifecycle
 from taxonomy.vocabulary.codebook import write_csv, write_markdown
 from taxonomy.vocabulary.contents import VersionContent, count_instances
 from taxonomy.vocabulary.skos import write_turtle
+from webapp.attachments import attachment
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.permissions import Action
 from webapp.spreadsheets import write_table
@@ -63,8 +63,7 @@ def _file(
     with reading(visit.engine) as session:
         version = lifecycle.get_version(session, version_id)
         text = write(lifecycle.get_content(session, version))
-    name = sub(r"[^A-Za-z0-9_-]+", "-", version.name).strip("-") or "vocabulary"
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    headers = attachment(f"{version.name}.{ending}")
     return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 

@@ -13,9 +13,11 @@ from store.errors import NotFound
 from store.runs import get_run
 from store.states import ItemStatus, RunKind
 from store.tables import Run
+from webapp.attachments import attachment
 from webapp.charts import line_chart_svg
 from webapp.commands import command_of
 from webapp.dependencies import AfterId, RowId, Visit, Visiting, VisitingAside, allows
+from webapp.export_files import list_files
 from webapp.headers import DOCUMENT_SECURITY_POLICY
 from webapp.pages.runs import RunItemsPage, RunPage, RunsPage
 from webapp.permissions import Action
@@ -23,7 +25,7 @@ from webapp.queries import runs
 from webapp.rendering import svg_response
 from webapp.run_charts import find_charts, views_of
 from webapp.run_progress import RunProgress, find_progress
-from webapp.run_results import results_of
+from webapp.run_results import commands_onward, results_of
 from webapp.streams import Streams
 
 router = APIRouter(prefix="/runs")
@@ -73,6 +75,8 @@ def show_run(visit: Visiting, run_id: RowId) -> Response:
             results=results_of(session, run, training, export),
             training=training,
             export=export,
+            files=list_files(export) if export else [],
+            onward=commands_onward(run, training) if training else [],
             errors=runs.list_error_sorts(session, run_id),
             has_report=runs.has_report(session, run_id),
         )
@@ -178,8 +182,7 @@ def download_run(visit: Visiting, run_id: RowId) -> Response:
 
 def _json_file(document: Mapping[str, Any], name: str) -> Response:
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type="application/json", headers=headers)
+    return Response(text, media_type="application/json", headers=attachment(name))
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, cast
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
@@ -13,15 +13,17 @@ from annotator.agreement.studies import is_done, list_waiting, source_of
 from store import studies
 from store.audit import Actor
 from store.engine import reading
-from store.errors import InvalidInput, NotFound
+from store.errors import InvalidInput
 from store.people import list_people
 from store.states import VersionStatus
 from store.studies import Share
 from store.study_tables import Study
 from store.tables import Person
 from store.taxonomies import get_version, list_versions
+from webapp.attachments import attachment
 from webapp.comparing import OVER
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
+from webapp.heatmaps import heat_of_confusion
 from webapp.pages.studies import (
     Comparison,
     FigureRow,
@@ -31,7 +33,6 @@ from webapp.pages.studies import (
     StudyRow,
 )
 from webapp.permissions import Action
-from webapp.rendering import svg_response
 from webapp.repeating import once
 from webapp.study_figures import Found, StudyFigures
 from webapp.study_lines import write_lines
@@ -50,7 +51,6 @@ FIGURES = {
     "alpha_masi": "Krippendorff's α, MASI distance",
     "ac1": "Gwet's AC1",
 }
-IMAGES = {"categories": OVER[0], "macro-strategies": OVER[1]}
 
 
 @router.get("", dependencies=[allows(Action.LABEL)])
@@ -121,7 +121,7 @@ def show_study(
         shares = studies.count_shares(session, study.id)
         shares = [one for one in shares if not blind or one.person_id == person.id]
         strata = sorted({row.stratum for row in traces})
-        chosen = None if blind else _pair(session, study, a, b)
+        chosen = None if blind else find_pair(session, study, a, b)
         page = StudyPage(
             study=study,
             version=get_version(session, study.version_id).name,
@@ -150,19 +150,21 @@ def may_know(session: Session, visit: Visit, study: Study) -> bool:
 
 
 def _progress(shares: Sequence[Share], strata: Sequence[str]) -> list[ProgressLine]:
-    lines = []
-    for name in dict.fromkeys(share.name for share in shares):
-        own = {share.stratum: share for share in shares if share.name == name}
-        cells = [
-            (own[stratum].finished, own[stratum].traces) if stratum in own else (0, 0)
-            for stratum in strata
-        ]
-        finished, traces = (sum(cell[place] for cell in cells) for place in (0, 1))
-        lines.append(ProgressLine(name, cells, finished, traces))
-    return lines
+    names = list(dict.fromkeys(share.name for share in shares))
+    lines = [_line(name, [one for one in shares if one.name == name], strata) for name in names]
+    return [*lines, _line("All", shares, strata, True)] if len(lines) > 1 else lines
 
 
-def _pair(
+def _line(
+    name: str, shares: Sequence[Share], strata: Sequence[str], every: bool = False
+) -> ProgressLine:
+    own = [[one for one in shares if one.stratum == stratum] for stratum in strata]
+    cells = [(sum(one.finished for one in some), sum(one.traces for one in some)) for some in own]
+    finished, traces = (sum(cell[place] for cell in cells) for place in (0, 1))
+    return ProgressLine(name, cells, finished, traces, every)
+
+
+def find_pair(
     session: Session, study: Study, a: int | None, b: int | None
 ) -> tuple[Person, Person] | None:
     """The two people who are compared: those asked for, else the first two who share traces."""
@@ -184,17 +186,19 @@ def _pairs(
     ]
 
 
-def _find(session: Session, visit: Visit, study: Study, a: Person, b: Person) -> Found:
+def find_figures(visit: Visit, session: Session, study: Study, a: str, b: str) -> Found:
+    """What two sources of a study say, as far as both have labelled."""
     figures = cast(StudyFigures, visit.request.app.state.study_figures)
-    return figures.get(session, study, source_of(a), source_of(b))
+    return figures.get(session, study, a, b)
 
 
 def _compare(session: Session, visit: Visit, study: Study, a: Person, b: Person) -> Comparison:
     import shlex
 
-    found = _find(session, visit, study, a, b)
+    found = find_figures(visit, session, study, source_of(a), source_of(b))
     compared = found.compared
     sources = [f"run:{study.run_id}/{source_of(person)}" for person in (a, b)]
+    start, parts = f"/studies/{study.id}", {"a": str(a.id), "b": str(b.id)}
     return Comparison(
         a=a.name,
         b=b.name,
@@ -203,9 +207,9 @@ def _compare(session: Session, visit: Visit, study: Study, a: Person, b: Person)
         rows=list_figures([compared.figures[over] for over in OVER]),
         distances=[compared.distances[over] for over in OVER] if compared.distances else [],
         pending=found.pending,
-        images=[
-            (over, f"/studies/{study.id}/confusion/{name}.svg?a={a.id}&b={b.id}")
-            for name, over in IMAGES.items()
+        confusions=[
+            heat_of_confusion(one, (a.name, b.name), over, start, {**parts, "over": over})
+            for over, one in compared.confusions.items()
         ]
         if compared.units.traces
         else [],
@@ -220,28 +224,6 @@ def list_figures(over: "Sequence[Agreement]") -> list[FigureRow]:
     ]
 
 
-@router.get("/{study_id}/confusion/{name}.svg", dependencies=[allows(Action.LABEL)])
-def draw_confusion(
-    visit: VisitingAside,
-    study_id: RowId,
-    name: Annotated[str, Path(max_length=40)],
-    a: PersonId = None,
-    b: PersonId = None,
-) -> Response:
-    """What one person called the units of the other, as an image."""
-    from webapp.confusion_view import confusion_svg
-
-    with reading(visit.engine) as session:
-        study = studies.get_study(session, study_id)
-        pair = _pair(session, study, a, b)
-        if name not in IMAGES or pair is None or not may_know(session, visit, study):
-            raise NotFound("expected a confusion that you may see, found none")
-        compared = _find(session, visit, study, *pair).compared
-    return svg_response(
-        confusion_svg(compared.confusions[IMAGES[name]], pair[0].name, pair[1].name)
-    )
-
-
 @router.get("/{study_id}/export", dependencies=[allows(Action.RUN_STUDIES)])
 def export_study(visit: VisitingAside, study_id: RowId) -> Response:
     """The labels of everybody, of the adjudicator, and the consensus, as JSON lines."""
@@ -249,6 +231,6 @@ def export_study(visit: VisitingAside, study_id: RowId) -> Response:
         study = studies.get_study(session, study_id)
         if not may_know(session, visit, study):
             raise InvalidInput("expected somebody who is through with their own traces")
-    headers = {"Content-Disposition": f'attachment; filename="study-{study.id}.jsonl"'}
+    headers = attachment(f"study-{study.id}.jsonl")
     lines = write_lines(visit.engine, study)
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import Annotated, Literal, cast
 from urllib.parse import urlencode
 
@@ -15,12 +16,12 @@ from store.runs import PEOPLE, get_latest_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
 from webapp.aside import PATIENCE_S
+from webapp.attachments import attachment
 from webapp.dependencies import LARGEST_ROW_ID, Visit, VisitingAside, allows
 from webapp.matrices import Matrices
 from webapp.matrix_view import MATRICES, MatrixBook
 from webapp.pages.transitions import (
     Choice,
-    MatrixImage,
     RunOption,
     TransitionsPage,
 )
@@ -61,7 +62,7 @@ def show_transitions(visit: VisitingAside, choice: Chosen) -> Response:
     with reading(visit.engine) as session:
         options = list_annotate_runs(session)
         try:
-            book, pending = read_book(visit, session, choice)
+            book, pending = find_book(visit, session, choice)
             problem = ""
         except (NotFound, InvalidInput) as error:
             book, pending, problem = None, False, str(error)
@@ -83,10 +84,7 @@ def _page(
         runs=options,
         levels=LEVELS,
         thresholds=sorted({*THRESHOLDS, choice.least}),
-        images=[
-            MatrixImage(name, book.heatmap(name).title, f"/transitions/{name}.svg{ending}")
-            for name in book.names
-        ] if book else [],
+        heatmaps=book.pictures if book else [],
         table=book.table(of) if book else None,
         groups=[title for _, title in zip(book.backings, ("P", "P⁺", "P⁻"), strict=False)]
                if book else [],
@@ -101,17 +99,38 @@ def _page(
     )  # fmt: skip
 
 
-def read_book(
-    visit: Visit, session: Session, choice: Choice, patience_s: float = PATIENCE_S
-) -> tuple[MatrixBook, bool]:
-    """The matrices that are asked for, and whether their intervals are still being drawn."""
-    matrices = cast(Matrices, visit.request.app.state.matrices)
+def find_book(
+    visit: Visit,
+    session: Session,
+    choice: Choice,
+    patience_s: float = PATIENCE_S,
+    sureness_patience_s: float = PATIENCE_S,
+) -> tuple[MatrixBook | None, bool]:
+    """The matrices, none while they are fitted, and whether they or their intervals are awaited."""
+    matrices, began_s = cast(Matrices, visit.request.app.state.matrices), monotonic()
     run_id = choice.run_id or get_latest_run(session, RunKind.ANNOTATE).id
     coarse = choice.level == "macro"
-    material = matrices.get(session, run_id, coarse)
-    sureness, pending = matrices.find_sureness(session, material, coarse, patience_s)
+    material = matrices.find(session, run_id, coarse, patience_s)
+    if material is None:
+        return None, True
+    left_s = max(sureness_patience_s - (monotonic() - began_s), 0.0)
+    sureness, pending = matrices.find_sureness(session, material, coarse, left_s)
     chosen = Choice(run_id, choice.level, choice.least, choice.of)
-    return MatrixBook(material, sureness, chosen), pending
+    return matrices.book(material, sureness, chosen), pending
+
+
+def read_book(
+    visit: Visit, session: Session, choice: Choice, sureness_patience_s: float = 0.0
+) -> MatrixBook:
+    """The matrices for whoever waits for them, with their intervals if these come soon enough.
+
+    Raises:
+        NotFound: it takes longer than anybody waits.
+    """
+    book, _ = find_book(visit, session, choice, FILE_PATIENCE_S, sureness_patience_s)
+    if book is None:
+        raise NotFound("expected the matrices, which are still being fitted: ask again")
+    return book
 
 
 def list_annotate_runs(session: Session) -> list[RunOption]:
@@ -136,7 +155,7 @@ def draw_graph(visit: VisitingAside, choice: Chosen) -> Response:
     from alignment.transitions.delta_graph import delta_graph_svg
 
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice)
+        book = read_book(visit, session, choice, PATIENCE_S)
     if not book.material.polar:
         raise NotFound("expected traces of both polarities, found none: there is no ΔP")
     title = "The largest cells of ΔP = P⁺ − P⁻, up and down"
@@ -154,7 +173,7 @@ def draw_matrix(
     if name not in MATRICES:
         raise NotFound(f"expected one of {', '.join(MATRICES)}, got {name!r}")
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, 0.0)
+        book = read_book(visit, session, choice)
     if name not in book.names:
         raise NotFound("expected traces of both polarities, found none: there is P alone")
     return svg_response(heatmap_svg(book.heatmap(name)))
@@ -164,7 +183,7 @@ def draw_matrix(
 def download_cells(visit: VisitingAside, choice: Chosen) -> Response:
     """A line a cell of every matrix: its value, its interval, and what stands behind it."""
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+        book = read_book(visit, session, choice, FILE_PATIENCE_S)
     text = "".join(write_table(CELL_COLUMNS, _lines(book)))
     return file_response(text, "text/csv", f"transitions-{book.choice.run_id}.csv")
 
@@ -189,7 +208,7 @@ def _lines(book: MatrixBook) -> Iterator[Sequence[object]]:
 def download_matrices(visit: VisitingAside, choice: Chosen) -> Response:
     """The matrices, their intervals, and what stands behind them."""
     with reading(visit.engine) as session:
-        book, _ = read_book(visit, session, choice, FILE_PATIENCE_S)
+        book = read_book(visit, session, choice, FILE_PATIENCE_S)
     document = {
         "annotate_run": book.choice.run_id,
         "level": book.choice.level,
@@ -227,5 +246,4 @@ def _without_nan(value: object) -> object:
 
 def file_response(text: str, media_type: str, name: str) -> Response:
     """A file to be kept."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(text, media_type=media_type, headers=headers)
+    return Response(text, media_type=media_type, headers=attachment(name))

@@ -1,6 +1,9 @@
 """From the plain addresses to the version that people work on."""
 
-from fastapi import APIRouter
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
 from store.engine import reading
@@ -13,12 +16,13 @@ from webapp.permissions import Action
 from webapp.reviews import find_current_version
 
 router = APIRouter()
+Words = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/clusters", dependencies=[allows(Action.READ)])
-def go_to_clusters(visit: Visiting) -> Response:
-    """The clusters of the current version."""
-    return _go(visit, "/clusters")
+def go_to_clusters(visit: Visiting, q: Words = "") -> Response:
+    """The clusters of the current version, or those that words find."""
+    return _go(visit, _found("/clusters", q))
 
 
 @router.get("/queue", dependencies=[allows(Action.READ)])
@@ -34,15 +38,19 @@ def go_to_board(visit: Visiting) -> Response:
 
 
 @router.get("/map", dependencies=[allows(Action.READ)])
-def go_to_map(visit: Visiting) -> Response:
-    """The map of the current version."""
-    return _go(visit, "/map")
+def go_to_map(visit: Visiting, q: Words = "") -> Response:
+    """The map of the current version, and the labels on it that words find."""
+    return _go(visit, _found("/map", q))
 
 
 @router.get("/vocabulary", dependencies=[allows(Action.READ)])
 def go_to_vocabulary(visit: Visiting) -> Response:
     """The current version."""
     return _go(visit, "")
+
+
+def _found(page: str, words: str) -> str:
+    return f"{page}?{urlencode({'q': words})}" if words else page
 
 
 def _go(visit: Visit, rest: str) -> Response:

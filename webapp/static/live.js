@@ -1,6 +1,7 @@
 // A run as it goes: the server says what changed, and the page says it where it stands. A page in
 // the background listens to nothing. What is still being computed is asked for again.
-// Others hear "live:ended" on the document when a run has ended and its page shows it.
+// Others hear on the document "live:shown" when a page has been asked for again, and "live:ended"
+// when a run has ended and its page shows it.
 
 const CHART_EVERY_MS = 5000;
 const AGAIN_MS = 3000;
@@ -35,6 +36,10 @@ function show(section, { fields, share, version }) {
   if (!images.length && version > 1 && !choosing()) reload(); // by now there may be something to draw
 }
 
+function stops() {
+  return [...document.querySelectorAll("#content :is(a, button, summary, [tabindex])")];
+}
+
 function reload(done) {
   const xhr = new XMLHttpRequest();
   xhr.open("GET", location.pathname + location.search);
@@ -42,11 +47,16 @@ function reload(done) {
   xhr.onload = () => {
     const fresh = xhr.response?.getElementById("content");
     if (xhr.status !== 200 || !fresh || document.documentElement.hasAttribute("data-busy")) return later();
+    const at = stops().indexOf(document.activeElement);
+    const address = document.activeElement?.getAttribute("href");
     const open = [...document.querySelectorAll("#content details")].map((one) => one.open);
     const held = document.activeElement?.closest("#content [id]")?.id;
     document.getElementById("content").replaceWith(document.adoptNode(fresh));
     [...document.querySelectorAll("#content details")].forEach((one, n) => { one.open = open[n] ?? one.open; });
-    if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    const same = stops()[at];
+    if (same && same.getAttribute("href") === address) same.focus({ preventScroll: true });
+    else if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    document.dispatchEvent(new Event("live:shown"));
     done?.();
     begin();
   };

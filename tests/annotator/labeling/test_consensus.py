@@ -183,6 +183,6 @@ def test_an_adjudicator_without_an_answer_makes_the_trace_invalid() -> None:
 def test_sources_are_paired_on_the_traces_that_both_annotated() -> None:
     steps = [ControlledStep(0, 1, (("framing", 1.0),)), ControlledStep(1, 2)]
     paired = pair_units({1: steps, 2: steps}, {2: [ControlledStep(0, 2)], 3: steps})
-    assert paired.traces == (2, 2)
+    assert paired.traces == (2, 2) and paired.spans == ((0, 1), (1, 2))
     assert paired.a == (frozenset({"framing"}), frozenset())
     assert paired.b == (frozenset(), frozenset())

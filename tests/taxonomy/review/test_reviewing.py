@@ -17,9 +17,10 @@ from benchmarks.settings import data_file
 from benchmarks.taxonomy import read_gold
 from store.engine import get_engine, reading, transaction
 from store.errors import Conflict, FrozenVersion, InvalidInput
+from store.reviews import list_taken_labels
 from store.runs import get_run
 from store.tables import ClusterMembership, Mapping, OpenLabel, Run
-from store.taxonomies import list_clusters
+from store.taxonomies import get_version, list_clusters
 from taxonomy.discovery.addition import add_labels
 from taxonomy.discovery.run import read_inventory, run_clustering
 from taxonomy.events.decisions import Assign, Decision, MarkNoise
@@ -358,6 +359,16 @@ def take(site: Site, run: Run, category: str | None) -> int:
         return take_portion(session, site.version_id, run.id, found, person=None).id
 
 
+def elsewhere(site: Site) -> dict[str, int]:
+    """The labels on another run's clusters as the log says, which is what the state has."""
+    with reading(site.engine) as session:
+        version = get_version(session, site.version_id)
+        found = list_taken_labels(session, version)
+        layers = standing.stand(session, version).layers
+    assert found == {key: layer.run_id for layer in layers for key in layer.labels}
+    return found
+
+
 def test_a_category_is_taken_alone_and_back(engine: sa.Engine) -> None:
     """Its labels go over, all others stay; undo gives what was there, also to who reads anew."""
     site = build(engine)
@@ -369,6 +380,7 @@ def test_a_category_is_taken_alone_and_back(engine: sa.Engine) -> None:
     came = after.views.labels.keys() - before.views.labels.keys()
     assert came == {"recall zeal"}
     assert after.views.labels["recall thinga"].origin == "reviewed"
+    assert elsewhere(site)["recall zeal"] == other.id
     state = after.views.state
     over = {
         key for key, anchor in state.anchors.items() if anchor and anchor.endswith(f".{other.id}")
@@ -380,7 +392,9 @@ def test_a_category_is_taken_alone_and_back(engine: sa.Engine) -> None:
     assert shown(site.state()) == shown(after)
     back = site.undo(event)
     assert shown(site.state()) == shown(before)
+    assert elsewhere(site) == {}
     site.undo(back)
+    assert elsewhere(site)["recall zeal"] == other.id
     assert shown(site.state()) == shown(after)
 
 
