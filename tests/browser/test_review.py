@@ -278,6 +278,26 @@ def test_keys_are_silent_in_fields_and_can_be_turned_off(tabs: Tabs) -> None:
     page.get_by_role("heading", name="Recalling facts").wait_for()
 
 
+def test_two_keys_wait_for_each_other_in_their_own_time(tabs: Tabs) -> None:
+    """The wait of two keys that were pressed before ends nothing of the next two."""
+    tab = tabs.open()
+    page = tab.page
+    tab.sign_in("Ada")
+    page.clock.install()
+    tab.open("/traces")
+    for first_ms, second_ms, section in ((0, 0, "Vocabulary"), (1000, 1000, "Board")):
+        page.clock.run_for(first_ms)
+        press(page, "g")
+        page.clock.run_for(second_ms)
+        press(page, section[0].lower())
+        page.locator(f".main-nav [aria-current]:text-is('{section}')").wait_for()
+    press(page, "g")
+    page.clock.run_for(1600)
+    press(page, "v")
+    page.clock.run_for(100)
+    assert page.locator(".main-nav [aria-current]").inner_text() == "Board"
+
+
 def test_a_reason_stays_with_the_dispute_that_it_was_typed_at(tabs: Tabs, site: Site) -> None:
     """It is kept while one looks at the next one, and does not turn up there."""
     with transaction(site.engine) as session:

@@ -5,7 +5,7 @@
 const SWITCH = "mralign-single-keys";
 const dialog = document.getElementById("keys");
 const pressed = [];
-let waiting = false;
+let waiting = 0; // for the second key of two, by the number of the timer that ends it
 
 function bound(name) {
   return document.body.dataset[`bound${name}`];
@@ -143,12 +143,12 @@ function use(key) {
   if (key === "?") return showKeys(), true;
   if (!isOn()) return false;
   if (key === bound("Go") && !waiting) {
-    waiting = true;
-    setTimeout(() => { waiting = false; }, 1500);
+    waiting = setTimeout(() => { waiting = 0; }, 1500);
     return true;
   }
   const done = waiting ? go(key) : act(key);
-  waiting = false;
+  clearTimeout(waiting); // else it would end the wait of the next two keys
+  waiting = 0;
   return done;
 }
 
