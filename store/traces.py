@@ -76,26 +76,42 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A record with all that can be known of it before the store is asked."""
+
+    record: Record
+    content_hash: str
+    question_key: str
+    spans: Sequence[tuple[int, int]]
+
+
+def prepare(record: Record, segmenter: Segmenter) -> Prepared:
+    """The record with its hash, its question's key, and its segments."""
+    key = question_key(record.question)
+    return Prepared(record, record_hash(record), key, segmenter(record.thinking))
+
+
 def add_traces(session: Session, records: Sequence[Record], segmenter: Segmenter) -> Added:
     """Add the records that are new, with their questions and segments.
 
     A record whose id is there with the same content adds nothing; with other content it is
     left out and named in `conflicts`.
     """
+    return add_prepared(session, [prepare(record, segmenter) for record in records])
+
+
+def add_prepared(session: Session, prepared: Sequence[Prepared]) -> Added:
+    """Add the traces that are new; as `add_traces` does."""
     added = Added()
-    fresh = _fresh(session, records, added)
-    keys = [question_key(record.question) for record, _ in fresh]
-    questions = _questions(session, [record for record, _ in fresh], keys, added)
+    fresh = _fresh(session, prepared, added)
+    questions = _questions(session, fresh, added)
     now = utc_now()
-    rows = [_trace(*one, questions[key], now) for one, key in zip(fresh, keys, strict=True)]
+    rows = [_trace(one, questions[one.question_key], now) for one in fresh]
     ids: dict[str, int] = dict(
         insert_rows(session, "trace", TRACE_COLUMNS, rows, ("external_id", "id"))
     )
-    segments = [
-        segment
-        for record, _ in fresh
-        for segment in _segments(ids[record.external_id], segmenter(record.thinking))
-    ]
+    segments = [row for one in fresh for row in _segments(ids[one.record.external_id], one.spans)]
     insert_rows(session, "segment", SEGMENT_COLUMNS, segments)
     added.traces, added.segments = len(rows), len(segments)
     return added
@@ -105,31 +121,29 @@ def _table(name: str) -> sa.Table:
     return SQLModel.metadata.tables[name]
 
 
-def _fresh(session: Session, records: Sequence[Record], added: Added) -> list[tuple[Record, str]]:
-    """The records that are not there yet, with their hashes."""
-    ids = [record.external_id for record in records]
+def _fresh(session: Session, prepared: Sequence[Prepared], added: Added) -> list[Prepared]:
+    """The traces that are not there yet."""
+    ids = [one.record.external_id for one in prepared]
     known = dict(find_rows(session, "trace", ("external_id", "content_hash"), "external_id", ids))
     fresh = []
-    for record in records:
-        content = record_hash(record)
-        if record.external_id not in known:
-            known[record.external_id] = content
-            fresh.append((record, content))
-        elif known[record.external_id] == content:
+    for one in prepared:
+        external_id = one.record.external_id
+        if external_id not in known:
+            known[external_id] = one.content_hash
+            fresh.append(one)
+        elif known[external_id] == one.content_hash:
             added.already += 1
         else:
-            added.conflicts.append(record.external_id)
+            added.conflicts.append(external_id)
     return fresh
 
 
-def _questions(
-    session: Session, records: Sequence[Record], keys: Sequence[str], added: Added
-) -> dict[str, int]:
-    """The numbers of the records' questions by key; new ones are added, and golds to all."""
-    numbers, golds = _known_questions(session, keys)
+def _questions(session: Session, prepared: Sequence[Prepared], added: Added) -> dict[str, int]:
+    """The numbers of the traces' questions by key; new ones are added, and golds to all."""
+    numbers, golds = _known_questions(session, [one.question_key for one in prepared])
     made: dict[str, Record] = {}
     extended: set[str] = set()
-    for record, key in zip(records, keys, strict=True):
+    for key, record in ((one.question_key, one.record) for one in prepared):
         if key not in golds:
             golds[key] = list(record.gold_answers)
             made[key] = record
@@ -163,10 +177,10 @@ def _extend(session: Session, golds: Mapping[str, list[str]]) -> None:
         session.connection().execute(changed, {"gold_answers": answers})
 
 
-def _trace(record: Record, content_hash: str, question_id: int, now: datetime) -> Row:
-    mode = ThinkingMode(record.thinking_mode)
+def _trace(one: Prepared, question_id: int, now: datetime) -> Row:
+    record, mode = one.record, ThinkingMode(one.record.thinking_mode)
     return (record.external_id, question_id, record.model, mode, record.thinking, record.answer,
-            content_hash, dict(record.details), now)  # fmt: skip
+            one.content_hash, dict(record.details), now)  # fmt: skip
 
 
 def _segments(trace_id: int, spans: Sequence[tuple[int, int]]) -> list[Row]:

@@ -1,5 +1,6 @@
 """Import a file into the store, batch by batch, under a run row."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,20 +11,19 @@ import sqlalchemy as sa
 
 from annotator.traces.importing import AUTO, BadLine, Reading, read_traces
 from annotator.traces.lines import UnreadableFile
-from annotator.traces.records import TraceRecord
 from annotator.traces.segmentation import segment
 from store.engine import transaction
 from store.errors import InvalidInput
 from store.progress import Teller, both
 from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
-from store.traces import Added, add_traces
+from store.traces import Added, Prepared, add_prepared, prepare
 
 BATCH = 2000
 BATCH_CHARACTERS = 8_000_000
 KEPT_BAD_LINES = 100
 
-Item = tuple[int, TraceRecord | BadLine]
+Item = tuple[int, Prepared | BadLine]
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,19 @@ def _take(
     report: ImportReport,
     on_progress: Callable[[int], None],
 ) -> None:
-    for batch in _ahead(read_traces(path, options.reading)):
-        records = list(_wanted(batch, options, report))
+    for batch in _ahead(_items(path, options)):
+        traces = list(_wanted(batch, options, report))
         with transaction(engine) as session:
-            added = add_traces(session, [record for _, record in records], segment)
-        _sum(report, added, {record.external_id: number for number, record in records})
+            added = add_prepared(session, [trace for _, trace in traces])
+        _sum(report, added, {trace.record.external_id: number for number, trace in traces})
         on_progress(report.added.traces + report.added.already)
+
+
+def _items(path: Path, options: ImportOptions) -> Iterator[Item]:
+    for number, record in read_traces(path, options.reading):
+        yield number, record if isinstance(record, BadLine) else prepare(record, segment)
+        if number % 64 == 0:
+            time.sleep(0)  # whoever writes goes first, and this while the database works
 
 
 def _ahead(items: Iterator[Item]) -> Iterator[list[Item]]:
@@ -112,23 +119,23 @@ def _ahead(items: Iterator[Item]) -> Iterator[list[Item]]:
 def _bounded(items: Iterator[Item]) -> Iterator[Item]:
     """A batch that ends at a count, or early where its traces are long."""
     characters = 0
-    for number, record in islice(items, BATCH):
-        yield number, record
-        characters += len(record.thinking) if isinstance(record, TraceRecord) else 0
+    for number, item in islice(items, BATCH):
+        yield number, item
+        characters += len(item.record.thinking) if isinstance(item, Prepared) else 0
         if characters > BATCH_CHARACTERS:
             return
 
 
 def _wanted(
     batch: Sequence[Item], options: ImportOptions, report: ImportReport
-) -> Iterator[tuple[int, TraceRecord]]:
-    for number, record in batch:
-        if isinstance(record, BadLine):
-            report.add_bad(record)
-        elif options.model not in (None, record.model):
+) -> Iterator[tuple[int, Prepared]]:
+    for number, item in batch:
+        if isinstance(item, BadLine):
+            report.add_bad(item)
+        elif options.model not in (None, item.record.model):
             report.other_model += 1
         else:
-            yield number, record
+            yield number, item
 
 
 def _sum(report: ImportReport, added: Added, numbers: Mapping[str, int]) -> None:

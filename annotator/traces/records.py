@@ -39,18 +39,18 @@ def as_record(record: Mapping[str, Any], mode: str | None = None) -> TraceRecord
     Raises:
         BadRecord: it breaks a rule of a trace.
     """
-    values = {name: record.get(name) for name in FIELDS}
-    thinking, answer = _parts(values)
+    thinking, answer = _parts(record)
+    details = record.get("meta")
     return TraceRecord(
-        external_id=_name(values, "id", 500),
-        question=_text(values, "question"),
-        gold_answers=_gold(values["gold_answers"]),
+        external_id=_name(record, "id", 500),
+        question=_text(record, "question"),
+        gold_answers=_gold(record.get("gold_answers")),
         thinking=thinking,
         answer=answer,
-        model=_name(values, "model", 200),
-        thinking_mode=_mode(mode or values["thinking_mode"], thinking),
-        dataset=_name(values, "source", 200) if values["source"] else None,
-        details=values["meta"] if isinstance(values["meta"], dict) else {},
+        model=_name(record, "model", 200),
+        thinking_mode=_mode(mode or record.get("thinking_mode"), thinking),
+        dataset=_name(record, "source", 200) if record.get("source") else None,
+        details=details if isinstance(details, dict) else {},
     )
 
 
@@ -111,14 +111,16 @@ def _finite(digits: str) -> float:
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
-def _parts(values: Mapping[str, Any]) -> tuple[str, str]:
+def _parts(record: Mapping[str, Any]) -> tuple[str, str]:
     """The thinking and the answer, from their own fields or out of one response."""
-    if values["response"] is not None and values["thinking"] is None:
-        return split_response(_text(values, "response"))
-    thinking = values["thinking"] if values["thinking"] is not None else ""
+    thinking = record.get("thinking")
+    if thinking is None:
+        if record.get("response") is not None:
+            return split_response(_text(record, "response"))
+        thinking = ""
     if not isinstance(thinking, str):
         raise BadRecord(f"expected thinking as text, got {type(thinking).__name__}")
-    return thinking, _text(values, "answer", blank=True)
+    return thinking, _text(record, "answer", blank=True)
 
 
 def split_response(response: str) -> tuple[str, str]:
@@ -140,8 +142,8 @@ def split_response(response: str) -> tuple[str, str]:
     return (thinking if opened else before).strip("\n"), after.strip()
 
 
-def _text(values: Mapping[str, Any], name: str, blank: bool = False) -> str:
-    value = values[name]
+def _text(record: Mapping[str, Any], name: str, blank: bool = False) -> str:
+    value = record.get(name)
     if not isinstance(value, str):
         came = "nothing" if value is None else type(value).__name__
         raise BadRecord(f"expected {name} as text, got {came}")
@@ -150,12 +152,12 @@ def _text(values: Mapping[str, Any], name: str, blank: bool = False) -> str:
     return value
 
 
-def _name(values: Mapping[str, Any], name: str, longest: int) -> str:
+def _name(record: Mapping[str, Any], name: str, longest: int) -> str:
     """A short text without control characters; a whole number is taken as its digits."""
-    value = values[name]
+    value = record.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    text = _text(values, name)
+    text = _text(record, name)
     if len(text) > longest:
         raise BadRecord(f"expected {name} of at most {longest} characters, got {len(text)}")
     if _CONTROLS.search(text):
@@ -168,8 +170,9 @@ def _gold(value: Any) -> tuple[str, ...]:
     answers = [value] if isinstance(value, str) else value if value is not None else []
     if not isinstance(answers, list):
         raise BadRecord(f"expected gold_answers as a list of texts, got {type(value).__name__}")
-    if any(not isinstance(answer, str) or not answer.strip() for answer in answers):
-        raise BadRecord("expected gold_answers as texts, got a blank or another type")
+    for answer in answers:
+        if not isinstance(answer, str) or not answer.strip():
+            raise BadRecord("expected gold_answers as texts, got a blank or another type")
     return tuple(dict.fromkeys(answers))
 
 

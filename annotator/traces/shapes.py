@@ -29,7 +29,7 @@ def shape_of(record: Record) -> str:
     return CHAT if is_chat else TRACES
 
 
-def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[dict[str, Any]]:
+def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[Record]:
     """The record in the fields of a trace; a sample of lm-eval may hold several responses.
 
     `defaults` are taken where the record says nothing.
@@ -38,7 +38,7 @@ def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[dict[str
         BadRecord: it is not of this shape.
     """
     if shape == TRACES:
-        yield {**defaults, **record}
+        yield {**defaults, **record} if defaults else record
     elif shape == CHAT:
         yield chat_trace(record, defaults)
     else:

@@ -48,7 +48,7 @@ class Board:
         Raises:
             UnknownNameError: there is no such group, or it is empty by now.
         """
-        members = list(self.members.get(anchor, ()))
+        members = self.state.members(anchor)
         if not members:
             raise UnknownNameError(f"expected a group named {anchor[:50]!r}, found none; reload")
         return members
