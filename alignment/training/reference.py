@@ -147,7 +147,11 @@ def score_reference(
 def read_cache(folder: Path, key: str) -> ReferenceCache:
     """Return what is kept under a key; nothing is kept where the file is missing or broken."""
     try:
-        with np.load(folder / f"{key}.npz", allow_pickle=False) as stored:
+        # numpy leaves the file open where it is no archive
+        with (
+            (folder / f"{key}.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
             ends = np.cumsum(stored["lengths"])[:-1]
             values = np.split(stored["values"], ends)
             indices, pairs = stored["indices"].tolist(), stored["pairs"].tolist()

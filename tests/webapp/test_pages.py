@@ -39,7 +39,7 @@ def test_every_template_belongs_to_one_page() -> None:
     files = {path.name for path in TEMPLATES.glob("*.html")}
     named = [page.template for page in PAGES]
     assert len(named) == len(set(named))
-    assert files - {"base.html", "_parts.html"} == set(named)
+    assert files - {"base.html", "_parts.html", "_heatmap.html"} == set(named)
 
 
 def test_a_missing_value_is_an_error() -> None:

@@ -23,7 +23,10 @@ def test_every_list_is_read_from_either_store(engine: sa.Engine, tmp_path: Path)
     with reading(engine) as session:
         held = tallies.read(session)
         studies = list_progress(session, get_person(session, "Cora").id, runs_them=True)
-        pages = {name: make(Asked(session, held, studies, 0, "")) for name, make in LISTS.items()}
+        pages = {
+            name: make(Asked(session, tallies, held, studies, 0, ""))
+            for name, make in LISTS.items()
+        }
         costs = {cost.kind: cost for cost in sum_costs(session)}
         assert tallies.read(session) == held
     assert (held.inputs.traces, held.inputs.positive, held.inputs.segments) == (6, 1, 21)
