@@ -23,7 +23,7 @@ def insert_rows(
     """Insert rows into the table of this name; what is asked back of each comes in no order.
 
     A column that is left out gets the database's default, not the model's. SQLite writes its index
-    of words out after each statement, so that one a row would take it five times as long.
+    of words out after each statement: it must not get one a row.
 
     Shapes: a row holds a value a column, in the order of `columns`.
     """

@@ -16,7 +16,7 @@ def fitting_kernels() -> Iterator[None]:
     """Leave cuDNN's attention out while this lasts.
 
     It makes a plan for every shape that it meets, and nearly every forward here has a shape of
-    its own: 30 to 160 ms each were measured on an H100, against 15 ms that it gains a step.
+    its own: the plans cost more than it gains (decision 0022).
     """
     before = bool(torch.backends.cuda.cudnn_sdp_enabled())  # type: ignore[no-untyped-call]
     torch.backends.cuda.enable_cudnn_sdp(False)

@@ -1,8 +1,6 @@
 """Import a file into the store, batch by batch, under a run row."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -92,7 +90,8 @@ def _take(
     report: ImportReport,
     on_progress: Callable[[int], None],
 ) -> None:
-    for batch in _ahead(_items(path, options)):
+    items = _items(path, options)
+    while batch := list(_bounded(items)):
         traces = list(_wanted(batch, options, report))
         with transaction(engine) as session:
             added = add_prepared(session, [trace for _, trace in traces])
@@ -103,17 +102,6 @@ def _take(
 def _items(path: Path, options: ImportOptions) -> Iterator[Item]:
     for number, record in read_traces(path, options.reading):
         yield number, record if isinstance(record, BadLine) else prepare(record, segment)
-        if number % 64 == 0:
-            time.sleep(0)  # whoever writes goes first, and this while the database works
-
-
-def _ahead(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """The items in batches; while one is being written, the next is read."""
-    with ThreadPoolExecutor(1, "reading") as reader:
-        coming = reader.submit(lambda: list(_bounded(items)))
-        while batch := coming.result():
-            coming = reader.submit(lambda: list(_bounded(items)))
-            yield batch
 
 
 def _bounded(items: Iterator[Item]) -> Iterator[Item]:

@@ -166,10 +166,9 @@ def _rows(session: Session, sides: Sides, found: list[tuple[int, float]]) -> lis
     numbers = sorted({units.traces[place] for place, _ in found})
     query = select(Trace.id, Trace.external_id).where(col(Trace.id).in_(numbers))
     names = dict(session.exec(query).all())
-    rows = []
+    rows, order = [], list(sides.macro)
     for place, share in found:
         trace, (first, end) = units.traces[place], units.spans[place]
-        order = list(sides.macro)
         rows.append(
             UnitRow(
                 external_id=names[trace],
