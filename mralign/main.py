@@ -85,6 +85,7 @@ def cli(
 
 def main() -> None:
     """Run the command line; an error that the user can mend is one line on standard error."""
+    gc.freeze()  # what is there stays
     gc.set_threshold(50_000, 20, 20)  # work comes in batches of many small objects and no cycles
     try:
         with invoked(["mralign", *sys.argv[1:]]):

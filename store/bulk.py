@@ -1,9 +1,9 @@
 """Rows by the thousand: one statement for as many as the database takes at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel
@@ -11,6 +11,12 @@ from sqlmodel import Session, SQLModel
 VARIABLES = 30_000  # in a statement: SQLite takes 32,766, PostgreSQL 65,535
 
 Row = tuple[Any, ...]
+
+
+class Written(NamedTuple):
+    """A value of a JSON column that is written as JSON already."""
+
+    json: str
 
 
 def insert_rows(
@@ -28,13 +34,14 @@ def insert_rows(
     Shapes: a row holds a value a column, in the order of `columns`.
     """
     table, connection = SQLModel.metadata.tables[name], session.connection()
-    convert = _converter(connection.dialect, [table.c[column] for column in columns])
+    values_of = _converter(connection.dialect, [table.c[column] for column in columns])
     said: list[Row] = []
     for part in _parts(rows, VARIABLES // len(columns)):
         statement = _statement(connection.dialect, table, columns, len(part), returning)
-        values = tuple(chain.from_iterable(map(convert, part)))
+        values = tuple(chain.from_iterable(values_of(part)))
         result = connection.exec_driver_sql(statement, values)
-        said += map(tuple, result) if returning else ()
+        said += result.cursor.fetchall() if returning else ()
+        result.close()
     return said
 
 
@@ -47,7 +54,9 @@ def find_rows(
     asked = f"SELECT {', '.join(map(quote, columns))} FROM {quote(name)} WHERE {quote(key)} IN "
     for part in _parts(values, VARIABLES):
         statement = f"{asked}({', '.join([mark] * len(part))})"
-        found += map(tuple, connection.exec_driver_sql(statement, tuple(part)))
+        result = connection.exec_driver_sql(statement, tuple(part))
+        found += result.cursor.fetchall()
+        result.close()
     return found
 
 
@@ -76,23 +85,22 @@ def _statement(
 
 def _converter(
     dialect: sa.Dialect, columns: Sequence[sa.Column[Any]]
-) -> Callable[[Row], Sequence[Any]]:
-    """Turns a row's values into the driver's, by the types of the columns."""
-    found = [(place, _process(dialect, column)) for place, column in enumerate(columns)]
-    needed = [(place, process) for place, process in found if process is not None]
+) -> Callable[[Sequence[Row]], Iterable[Row]]:
+    """Turns rows' values into the driver's, column by column, by the types of the columns."""
+    processes = [_process(dialect, column) for column in columns]
 
-    def convert(row: Row) -> Sequence[Any]:
-        values = list(row)
-        for place, process in needed:
-            values[place] = process(values[place])
-        return values
+    def convert(rows: Sequence[Row]) -> Iterable[Row]:
+        held = zip(processes, zip(*rows, strict=True), strict=True)
+        return zip(*(map(own, column) if own else column for own, column in held), strict=True)
 
-    return convert if needed else lambda row: row
+    return convert if any(processes) else lambda rows: rows
 
 
 def _process(dialect: sa.Dialect, column: sa.Column[Any]) -> Callable[[Any], Any] | None:
     """What the driver wants for a value; members and moments come again and again."""
     process = column.type.dialect_impl(dialect).bind_processor(dialect)
-    if process is None or isinstance(column.type, sa.JSON):
-        return process
-    return lru_cache(1000)(process)
+    if process is None:
+        return None
+    if not isinstance(column.type, sa.JSON):
+        return lru_cache(1000)(process)
+    return lambda value: value.json if type(value) is Written else process(value)

@@ -1,6 +1,7 @@
 """Suggestions: changes that a person would make, kept under their name until they are answered."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -63,12 +64,18 @@ def list_answers(
     session: Session, version_id: int, person_id: int | None = None
 ) -> list[tuple[int, int | None]]:
     """Act and answering event of each suggestion that nobody withdrew."""
-    query = sa.select(col(Suggestion.act), col(Suggestion.event_id)).where(
-        col(Suggestion.version_id) == version_id, col(Suggestion.withdrawn_at).is_(None)
-    )
+    query, asked = _answers(), {"version_id": version_id}
     if person_id is not None:
         query = query.where(col(Suggestion.person_id) == person_id)
-    return [(row[0], row[1]) for row in session.connection().execute(query)]
+    return [(row[0], row[1]) for row in session.connection().execute(query, asked)]
+
+
+@cache
+def _answers() -> sa.Select[*tuple[Any, ...]]:
+    """Every page of a review asks it, so that the statement is made once."""
+    query = sa.select(col(Suggestion.act), col(Suggestion.event_id))
+    stands = col(Suggestion.withdrawn_at).is_(None)
+    return query.where(col(Suggestion.version_id) == sa.bindparam("version_id"), stands)
 
 
 def withdraw_suggestion(session: Session, row: Suggestion) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from json.encoder import encode_basestring as _quoted
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from store.bulk import Row, find_rows, insert_rows
+from store.bulk import Row, Written, find_rows, insert_rows
 from store.metadata import utc_now
 from store.states import ThinkingMode
 from store.tables import Question, Segment, Trace
@@ -19,6 +19,8 @@ QUESTION_COLUMNS = ("key", "text", "dataset", "gold_answers")
 TRACE_COLUMNS = ("external_id", "question_id", "model", "thinking_mode", "thinking", "answer",
                  "content_hash", "details", "created_at")  # fmt: skip
 SEGMENT_COLUMNS = ("trace_id", "position", "start", "end", "content_type")
+MODES = {mode.value: mode for mode in ThinkingMode}
+NO_DETAILS = Written("{}")
 Segmenter = Callable[[str], Sequence[tuple[int, int]]]
 
 
@@ -68,16 +70,20 @@ def record_hash(record: Record) -> str:
     Identity: of json.dumps([question, gold_answers, thinking, …], ensure_ascii=False).
     """
     texts = map(_quoted, (record.thinking, record.answer, record.model, record.thinking_mode))
-    golds = ", ".join(map(_quoted, record.gold_answers))
-    return _sha256(f"[{_quoted(record.question)}, [{golds}], {', '.join(texts)}]")
+    golds = _listed(record.gold_answers)
+    return _sha256(f"[{_quoted(record.question)}, {golds}, {', '.join(texts)}]")
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """A list of texts as JSON."""
+    return f"[{', '.join(map(_quoted, texts))}]"
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A record with all that can be known of it before the store is asked."""
 
     record: Record
@@ -143,18 +149,20 @@ def _questions(session: Session, prepared: Sequence[Prepared], added: Added) -> 
     numbers, golds = _known_questions(session, [one.question_key for one in prepared])
     made: dict[str, Record] = {}
     extended: set[str] = set()
-    for key, record in ((one.question_key, one.record) for one in prepared):
-        if key not in golds:
-            golds[key] = list(record.gold_answers)
-            made[key] = record
-        missing = [gold for gold in record.gold_answers if gold not in golds[key]]
-        if missing:
-            golds[key] += missing
+    for one in prepared:
+        key, known = one.question_key, golds.get(one.question_key)
+        if known is None:
+            golds[key], made[key] = list(one.record.gold_answers), one.record
+        elif missing := [gold for gold in one.record.gold_answers if gold not in known]:
+            known += missing
             extended.add(key)
             added.golds_extended += 1
     added.questions += len(made)
     _extend(session, {key: golds[key] for key in extended - made.keys()})
-    rows = [(key, record.question, record.dataset, golds[key]) for key, record in made.items()]
+    rows = [
+        (key, record.question, record.dataset, Written(_listed(golds[key])))
+        for key, record in made.items()
+    ]
     return numbers | dict(insert_rows(session, "question", QUESTION_COLUMNS, rows, ("key", "id")))
 
 
@@ -178,9 +186,10 @@ def _extend(session: Session, golds: Mapping[str, list[str]]) -> None:
 
 
 def _trace(one: Prepared, question_id: int, now: datetime) -> Row:
-    record, mode = one.record, ThinkingMode(one.record.thinking_mode)
+    record, mode = one.record, MODES[one.record.thinking_mode]
+    details = dict(record.details) if record.details else NO_DETAILS
     return (record.external_id, question_id, record.model, mode, record.thinking, record.answer,
-            one.content_hash, dict(record.details), now)  # fmt: skip
+            one.content_hash, details, now)  # fmt: skip
 
 
 def _segments(trace_id: int, spans: Sequence[tuple[int, int]]) -> list[Row]:

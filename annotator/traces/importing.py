@@ -1,6 +1,6 @@
 """Stream a file of traces: each item a record, or a bad line with its number and reason."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,8 @@ def _read(
     item: bytes | Mapping[str, Any] | None,
     reading: Reading,
     defaults: Mapping[str, Any],
-) -> Iterator[TraceRecord | BadLine]:
-    """The traces of an item; the first fault ends it."""
+) -> Sequence[TraceRecord | BadLine]:
+    """The traces of an item, or its first fault."""
     try:
         if item is None:
             raise BadRecord(f"expected at most {MAX_ITEM_BYTES // 1024**2} MiB, got more")
@@ -115,9 +115,8 @@ def _read(
         shape = reading.format if reading.format in SHAPES else shape_of(item)
         if reading.mapping:
             item = {**item, **{name: item.get(own) for name, own in reading.mapping.items()}}
-        found = as_traces(item, shape, defaults)
-        yield from [as_record(each, reading.mode) for each in found]
+        return [as_record(each, reading.mode) for each in as_traces(item, shape, defaults)]
     except BadRecord as error:
-        yield BadLine(number, str(error))
+        return [BadLine(number, str(error))]
     except RecursionError:
-        yield BadLine(number, "expected a record, got one nested past reason")
+        return [BadLine(number, "expected a record, got one nested past reason")]

@@ -17,7 +17,7 @@ from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
 from store.traces import Added, Prepared, add_prepared, prepare
 
-BATCH = 2000
+BATCH = 4000
 BATCH_CHARACTERS = 8_000_000
 KEPT_BAD_LINES = 100
 

@@ -4,8 +4,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
 
 FIELDS = ("id", "question", "gold_answers", "thinking", "answer", "response", "model",
           "thinking_mode", "source", "meta")  # fmt: skip
@@ -14,8 +16,7 @@ _HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True)
-class TraceRecord:
+class TraceRecord(NamedTuple):
     """A trace as a file gives it, checked."""
 
     external_id: str
@@ -26,7 +27,7 @@ class TraceRecord:
     model: str
     thinking_mode: str  # "on" or "off"
     dataset: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
 
 class BadRecord(ValueError):
@@ -41,29 +42,41 @@ def as_record(record: Mapping[str, Any], mode: str | None = None) -> TraceRecord
     """
     thinking, answer = _parts(record)
     details = record.get("meta")
+    check_storable(details)
     return TraceRecord(
-        external_id=_name(record, "id", 500),
-        question=_text(record, "question"),
-        gold_answers=_gold(record.get("gold_answers")),
-        thinking=thinking,
-        answer=answer,
-        model=_name(record, "model", 200),
-        thinking_mode=_mode(mode or record.get("thinking_mode"), thinking),
-        dataset=_name(record, "source", 200) if record.get("source") else None,
-        details=details if isinstance(details, dict) else {},
+        _name(record, "id", 500),
+        _text(record, "question"),
+        _gold(record.get("gold_answers")),
+        thinking,
+        answer,
+        _name(record, "model", 200),
+        _mode(mode or record.get("thinking_mode"), thinking),
+        _name(record, "source", 200) if record.get("source") else None,
+        details if isinstance(details, dict) else {},
     )
 
 
 def read_object(line: bytes) -> dict[str, Any]:
-    """The JSON object of a line, which every text column can hold.
+    """The JSON object of a line, whose texts every column can hold.
 
     Raises:
         BadRecord: the line is not UTF-8 or not a JSON object.
     """
     try:
-        record = _DECODER.decode(line.decode("utf-8"))
-    except BadRecord:
-        raise
+        record, doubted = from_json(line, allow_inf_nan=False), b"\\u" in line
+    except ValueError:
+        record, doubted = _read_slowly(line), True
+    if not isinstance(record, dict):
+        raise BadRecord(f"expected a JSON object, got {type(record).__name__}")
+    if doubted:  # without an escape no text can hold what no column does
+        check_storable(record)
+    return record
+
+
+def _read_slowly(line: bytes) -> Any:
+    """What a line holds, by the reader that says best what is wrong with it."""
+    try:
+        return json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadRecord(f"expected UTF-8, got byte 0x{line[error.start]:02x} at "
                         f"byte {error.start + 1} of the line") from error  # fmt: skip
@@ -73,11 +86,6 @@ def read_object(line: bytes) -> dict[str, Any]:
         ) from error
     except (RecursionError, ValueError) as error:
         raise BadRecord("expected a JSON object, got one nested or sized past reason") from error
-    if not isinstance(record, dict):
-        raise BadRecord(f"expected a JSON object, got {type(record).__name__}")
-    if b"\\u" in line:  # without an escape no text can hold what no column does
-        check_storable(record)
-    return record
 
 
 def check_storable(value: Any) -> None:
@@ -100,15 +108,6 @@ def _check_text(text: str) -> None:
         raise BadRecord("expected text, got a NUL character (U+0000); remove it")
     if _HALVES.search(text):
         raise BadRecord("expected text, got half of a surrogate pair; mend the escape")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    check_storable(number)
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
 def _parts(record: Mapping[str, Any]) -> tuple[str, str]:
@@ -160,7 +159,7 @@ def _name(record: Mapping[str, Any], name: str, longest: int) -> str:
     text = _text(record, name)
     if len(text) > longest:
         raise BadRecord(f"expected {name} of at most {longest} characters, got {len(text)}")
-    if _CONTROLS.search(text):
+    if not text.isprintable() and _CONTROLS.search(text):
         raise BadRecord(f"expected {name} without control characters, got {text[:80]!r}")
     return text
 
@@ -178,11 +177,12 @@ def _gold(value: Any) -> tuple[str, ...]:
 
 def _mode(value: Any, thinking: str) -> str:
     """On or off; where nobody says it, thinking that is there means on."""
-    mode = value or ("on" if thinking.strip() else "off")
+    thought = bool(thinking.strip())
+    mode = value or ("on" if thought else "off")
     if mode not in ("on", "off"):
         raise BadRecord(f"expected thinking_mode on or off, got {str(mode)[:40]!r}")
-    if mode == "on" and not thinking.strip():
+    if mode == "on" and not thought:
         raise BadRecord("expected thinking with thinking_mode on, got none")
-    if mode == "off" and thinking.strip():
+    if mode == "off" and thought:
         raise BadRecord("expected no thinking with thinking_mode off, got some")
     return str(mode)

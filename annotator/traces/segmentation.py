@@ -18,8 +18,6 @@ def segment(thinking: str) -> list[tuple[int, int]]:
     """
     if not thinking.strip():
         return []
-    cuts = [match.end() for match in _BLANK_LINES.finditer(thinking)]
     first, last = len(thinking) - len(thinking.lstrip()), len(thinking.rstrip())
-    inner = [cut for cut in cuts if first < cut < last]
-    edges = [0, *inner, len(thinking)]
-    return list(pairwise(edges))
+    cuts = [end for match in _BLANK_LINES.finditer(thinking) if first < (end := match.end()) < last]
+    return list(pairwise([0, *cuts, len(thinking)]))

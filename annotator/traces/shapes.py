@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from annotator.traces.records import CLOSE, OPEN, BadRecord
@@ -11,6 +11,7 @@ from annotator.traces.records import CLOSE, OPEN, BadRecord
 TRACES, CHAT, LM_EVAL = "traces", "chat", "lm-eval"
 SHAPES = (TRACES, CHAT, LM_EVAL)
 TURNS = ("messages", "conversations", "conversation")
+_TURNS = frozenset(TURNS)
 THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 SPEAKERS = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
 QUESTION_FIELDS = ("question", "query", "problem", "prompt", "input", "instruction")
@@ -25,11 +26,11 @@ def shape_of(record: Record) -> str:
     if "doc" in record and ("resps" in record or "filtered_resps" in record):
         return LM_EVAL
     asked = _inside(record, "request")
-    is_chat = any(name in asked and isinstance(asked[name], list) for name in TURNS)
-    return CHAT if is_chat else TRACES
+    turns = () if _TURNS.isdisjoint(asked) else (asked.get(name) for name in TURNS)
+    return CHAT if any(isinstance(each, list) for each in turns) else TRACES
 
 
-def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[Record]:
+def as_traces(record: Record, shape: str, defaults: Record) -> Iterable[Record]:
     """The record in the fields of a trace; a sample of lm-eval may hold several responses.
 
     `defaults` are taken where the record says nothing.
@@ -38,11 +39,10 @@ def as_traces(record: Record, shape: str, defaults: Record) -> Iterator[Record]:
         BadRecord: it is not of this shape.
     """
     if shape == TRACES:
-        yield {**defaults, **record} if defaults else record
-    elif shape == CHAT:
-        yield chat_trace(record, defaults)
-    else:
-        yield from sample_traces(record, defaults)
+        return ({**defaults, **record} if defaults else record,)
+    if shape == CHAT:
+        return (chat_trace(record, defaults),)
+    return sample_traces(record, defaults)
 
 
 def chat_trace(record: Record, defaults: Record) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import compress, repeat
+from operator import eq
 from typing import Any
 
 
@@ -155,7 +157,7 @@ class State:
 
     def members(self, anchor: str) -> list[str]:
         """The labels of a group, in the order of the base."""
-        return [key for key, place in self.anchors.items() if place == anchor]
+        return list(compress(self.anchors, map(eq, self.anchors.values(), repeat(anchor))))
 
 
 def start(base: Base) -> State:

@@ -10,7 +10,6 @@ from store.taxonomies import get_head
 from taxonomy.events.state import Event
 from taxonomy.guidance.prospects import LabelQuestion, Prospects
 from taxonomy.review.standing import follow, stand
-from taxonomy.review.undoing import UNDOABLE_KINDS
 from taxonomy.review.views import CategoryView, Group, LabelView, PlacedLabel, Progress, Views
 
 
@@ -83,7 +82,6 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
     shown = standing.show(exact=exact)
     if shown.spread.revision != version.revision:
         follow(session, version)
-    newest = standing.in_force[::-1]
     return ReviewState(
         version_id=version.id,
         version_name=version.name,
@@ -91,8 +89,8 @@ def get_review_state(session: Session, version_id: int, *, exact: bool = True) -
         revision=version.revision,
         cluster_run_id=version.cluster_run_id,
         views=shown.views,
-        undoable=tuple(event for event in newest if event.kind in UNDOABLE_KINDS),
-        redoable=tuple(event for event in newest if event.kind == "undo"),
+        undoable=standing.undoable,
+        redoable=standing.redoable,
         spread_revision=shown.spread.revision,
         prospects=shown.spread.prospects,
         placed=standing.clustering.placed,

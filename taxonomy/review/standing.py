@@ -10,7 +10,7 @@ derived from the events, which says how many of them it follows.
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -29,6 +29,7 @@ from taxonomy.guidance.beliefs import Belief, believe
 from taxonomy.guidance.prospects import Prospects, look_round
 from taxonomy.review.clusterings import read_clustering
 from taxonomy.review.layering import RECLUSTER, Clustering, Layer, lay, list_layers
+from taxonomy.review.undoing import UNDOABLE_KINDS
 from taxonomy.review.views import NO_BELIEFS, ByKey, Views, view
 
 AnyVersion = TaxonomyVersion | VersionHead
@@ -75,6 +76,16 @@ class Standing:
     def state(self) -> State:
         """What the events in force give; to be read only."""
         return self.timeline.state
+
+    @cached_property
+    def undoable(self) -> tuple[Event, ...]:
+        """The decisions in force, newest first."""
+        return tuple(event for event in self.in_force[::-1] if event.kind in UNDOABLE_KINDS)
+
+    @cached_property
+    def redoable(self) -> tuple[Event, ...]:
+        """The undos in force, newest first."""
+        return tuple(event for event in self.in_force[::-1] if event.kind == "undo")
 
     def show(self, *, exact: bool = True) -> Shown:
         """The state with what follows from it; without `exact` what follows may be older.

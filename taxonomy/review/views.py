@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, repeat
+from operator import ne
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +14,7 @@ from taxonomy.guidance.beliefs import Belief, conclude
 
 ByKey = Mapping[str, Belief]
 NO_BELIEFS: ByKey = MappingProxyType({})
+_NOTHING = object()
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,14 @@ def view(
         before, changed, leaning = Views(state, beliefs, {}, {}), set(placed), set(state.groups)
     else:
         leaning = _differing(before.state.groups, state.groups)
-        changed = _changed_labels(before.state, state, leaning)
-        changed |= _changed_beliefs(before.beliefs, beliefs)
-    order = changed if before.labels else placed  # what is there keeps its place
-    labels = {**before.labels, **{key: _label(state, placed[key], beliefs) for key in order}}
+        changed = _changed_labels(before, state, beliefs)
     touched = leaning | {before.state.anchors[key] for key in changed}
     touched |= {state.anchors[key] for key in changed}
     members = _members(state, touched)
-    groups = {anchor: group for anchor, group in before.groups.items() if anchor not in touched}
+    changed.update(*(members.get(anchor, ()) for anchor in leaning))
+    order = changed if before.labels else placed  # what is there keeps its place
+    labels = {**before.labels, **{key: _label(state, placed[key], beliefs) for key in order}}
+    groups = {key: group for key, group in before.groups.items() if key not in touched}
     for anchor, keys in members.items():
         groups[anchor] = _group(state, anchor, [(placed[key], labels[key]) for key in keys])
     return Views(state, beliefs, labels, groups)
@@ -167,20 +170,24 @@ def _changed_beliefs(before: ByKey, after: ByKey) -> set[str]:
 
 def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
     members: defaultdict[str, list[str]] = defaultdict(list)
-    for key, anchor in state.anchors.items():
-        if anchor is not None and anchor in touched:
-            members[anchor].append(key)
+    inside = map((touched - {None}).__contains__, state.anchors.values())
+    for key in compress(state.anchors, inside):
+        members[str(state.anchors[key])].append(key)
     return members
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    return {key for key, _ in before.items() ^ after.items()}
+    """The keys that are new, gone, or that stand for something else."""
+    olds = map(before.get, after, repeat(_NOTHING))
+    return {*compress(after, map(ne, olds, after.values())), *(before.keys() - after.keys())}
 
 
-def _changed_labels(before: State, after: State, leaning: set[str]) -> set[str]:
-    changed = _differing(before.anchors, after.anchors) | _differing(before.decided, after.decided)
-    changed |= _differing(before.marks, after.marks)
-    return changed | {key for key, anchor in after.anchors.items() if anchor in leaning}
+def _changed_labels(before: Views, after: State, beliefs: ByKey) -> set[str]:
+    """The labels that somebody decided or moved, and those that are believed to be others."""
+    changed = _differing(before.state.anchors, after.anchors)
+    changed |= _differing(before.state.decided, after.decided)
+    changed |= _differing(before.state.marks, after.marks)
+    return changed | _changed_beliefs(before.beliefs, beliefs)
 
 
 def _label(state: State, label: PlacedLabel, beliefs: ByKey) -> LabelView:
