@@ -9,19 +9,20 @@ import sqlalchemy as sa
 
 from annotator.traces.importing import AUTO, BadLine, Reading, read_traces
 from annotator.traces.lines import UnreadableFile
+from annotator.traces.records import TraceRecord
 from annotator.traces.segmentation import segment
 from store.engine import transaction
 from store.errors import InvalidInput
 from store.progress import Teller, both
 from store.runs import failing_run, finish_run, start_run
 from store.states import RunKind, RunStatus
-from store.traces import Added, Prepared, add_prepared, prepare
+from store.traces import Added, add_prepared, prepare
 
-BATCH = 4000
+BATCH = 2000
 BATCH_CHARACTERS = 8_000_000
 KEPT_BAD_LINES = 100
 
-Item = tuple[int, Prepared | BadLine]
+Item = tuple[int, TraceRecord | BadLine]
 
 
 @dataclass(frozen=True)
@@ -90,18 +91,14 @@ def _take(
     report: ImportReport,
     on_progress: Callable[[int], None],
 ) -> None:
-    items = _items(path, options)
+    items = read_traces(path, options.reading)
     while batch := list(_bounded(items)):
         traces = list(_wanted(batch, options, report))
+        prepared = prepare([record for _, record in traces], segment)
         with transaction(engine) as session:
-            added = add_prepared(session, [trace for _, trace in traces])
-        _sum(report, added, {trace.record.external_id: number for number, trace in traces})
+            added = add_prepared(session, prepared)
+        _sum(report, added, {record.external_id: number for number, record in traces})
         on_progress(report.added.traces + report.added.already)
-
-
-def _items(path: Path, options: ImportOptions) -> Iterator[Item]:
-    for number, record in read_traces(path, options.reading):
-        yield number, record if isinstance(record, BadLine) else prepare(record, segment)
 
 
 def _bounded(items: Iterator[Item]) -> Iterator[Item]:
@@ -109,18 +106,18 @@ def _bounded(items: Iterator[Item]) -> Iterator[Item]:
     characters = 0
     for number, item in islice(items, BATCH):
         yield number, item
-        characters += len(item.record.thinking) if isinstance(item, Prepared) else 0
+        characters += len(item.thinking) if isinstance(item, TraceRecord) else 0
         if characters > BATCH_CHARACTERS:
             return
 
 
 def _wanted(
     batch: Sequence[Item], options: ImportOptions, report: ImportReport
-) -> Iterator[tuple[int, Prepared]]:
+) -> Iterator[tuple[int, TraceRecord]]:
     for number, item in batch:
         if isinstance(item, BadLine):
             report.add_bad(item)
-        elif options.model not in (None, item.record.model):
+        elif options.model not in (None, item.model):
             report.other_model += 1
         else:
             yield number, item
