@@ -15,7 +15,7 @@ from webapp.headers import IMAGE_SECURITY_POLICY
 from webapp.pages.frame import Page, Shell
 from webapp.pages.heatmap import HeatView
 from webapp.permissions import Action
-from webapp.static_files import static_url
+from webapp.static_files import drawing, static_url
 
 DASH = "–"
 
@@ -71,7 +71,9 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(count=count, decimal=decimal, moment=moment, words=words, duration=duration)
-    made.globals.update(static_url=static_url, Action=Action, form_number=form_number)
+    made.globals.update(
+        static_url=static_url, drawing=drawing, Action=Action, form_number=form_number
+    )
     return made
 
 

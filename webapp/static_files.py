@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,6 +48,11 @@ def own_files() -> dict[str, OwnFile]:
 def static_url(name: str) -> str:
     """The address of a file of ours; it changes when the file does, so that it can be kept."""
     return f"/static/{name}?v={own_files()[name].tag}"
+
+
+def drawing(name: str) -> Markup:
+    """A picture of ours to stand in a page itself, where it need not be asked for."""
+    return Markup(own_files()[name].plain.decode())
 
 
 async def show_file(request: Request) -> Response:

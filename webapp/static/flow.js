@@ -201,7 +201,7 @@ addEventListener("online", () => wakeUp?.());
 addEventListener("popstate", (event) => {
   if (event.state) visit({ method: "GET", url: location.pathname + location.search, hash: location.hash, pop: true, y: event.state.y });
 });
-history.replaceState({ y: scrollY }, "");
+if (!history.state) history.replaceState({ y: 0 }, "");
 const unsent = person ? kept() : null;
 if (unsent) visit(unsent);
 else lookAhead();

@@ -2,8 +2,7 @@
 // selected takes the commands of the form below it. The page may be put in anew under it.
 
 import { colourBy, describe, load, middles } from "./map_points.js";
-import { Choice } from "./map_choice.js";
-import { ahead, inLasso, inRing, nearest } from "./map_select.js";
+import { Choice, ahead, inLasso, inRing, nearest } from "./map_select.js";
 import { countWords, fill, find, listKeys, numbersOf, putTip, say, showLegend, showRows } from "./map_page.js";
 import { drawOver, fitAll, halves, held, inks, layOut, measure, paint, pull, reveal, size, use, x, y, zoomAt } from "./map_view.js";
 
