@@ -31,7 +31,7 @@ from webapp.scatter import Frame, Scatter, place_frame, state_frame, text_frame
 from webapp.sorting import IN_MAP, filter_labels, list_map_labels
 
 router = APIRouter(prefix="/versions/{version_id}/map")
-PAGE_ROWS = 50
+PAGE_ROWS = 25
 ASK_AGAIN = "private, no-cache"  # kept, and asked for by its tag
 Where = Annotated[str, Query(alias="in", max_length=100)]
 
