@@ -1,9 +1,10 @@
 """Our own style sheets and modules: held in memory, small on the wire, kept by browsers where the
-address names the content."""
+address names the content. A module comes with those it imports in front of it, as one file."""
 
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ FOLDER = Path(__file__).parent / "static"
 KEPT = "public, max-age=31536000, immutable"
 ASKED_FOR = "no-cache"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./(\w+\.js)";\n', re.M)
+_EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.M)
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,29 @@ class OwnFile:
     @classmethod
     def read(cls, path: Path) -> Self:
         """The file as it is on the disk now."""
-        plain = path.read_bytes()
+        plain = joined(path).encode() if path.suffix == ".js" else path.read_bytes()
         digest = hashlib.sha256(plain).hexdigest()[:12]
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
         packed = gzip.compress(plain, mtime=0)
         return cls(plain, packed, kind or "application/octet-stream", digest)
+
+
+def joined(path: Path) -> str:
+    """A module with all that it imports in front of it, each once.
+
+    They share one scope: no two of them may give a name at their top level to different things.
+    """
+    texts: dict[Path, str] = {}
+
+    def add(one: Path) -> None:
+        text = texts[one] = one.read_text()
+        for name in _IMPORT.findall(text):
+            if (needed := one.parent / name) not in texts:
+                add(needed)
+        texts[one] = _EXPORT.sub("", _IMPORT.sub("", texts.pop(one)))
+
+    add(path)
+    return "\n".join(texts.values())
 
 
 @cache

@@ -1,5 +1,6 @@
 """Every page, on a project and on an empty database."""
 
+import re
 import subprocess
 import sys
 from html import unescape
@@ -17,7 +18,7 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world
 from webapp import dependencies
 from webapp.app import create_app
-from webapp.static_files import static_url
+from webapp.static_files import FOLDER, joined, static_url
 
 PAGES = (
     "/",
@@ -213,6 +214,25 @@ def test_files_are_kept_only_under_an_address_that_names_their_content(visitor: 
     same = visitor.get("/static/app.css", headers={"if-none-match": plain.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
     assert visitor.get("/static/nothing.css").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["page.js", "map.js"])
+def test_a_module_comes_with_those_it_imports(visitor: Visitor, name: str) -> None:
+    """In one file, the imported ones first and once, and no name of theirs means two things."""
+    text = visitor.get(static_url(name)).text
+    parts = {"page.js": ("keys", "flow", "drafts"), "map.js": ("map_points", "map_view")}[name]
+    heads = [(FOLDER / f"{part}.js").read_text().split("\n")[0] for part in parts]
+    assert all(text.count(head) == 1 for head in heads)
+    assert not re.search(r"^(import|export) ", text, re.M)
+    named = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", text, re.M)
+    assert len(named) == len(set(named)) > 20
+
+
+def test_joined_modules_that_import_each_other_come_once(tmp_path: Path) -> None:
+    """A circle ends where it began."""
+    (tmp_path / "one.js").write_text('import { b } from "./two.js";\nexport const a = 1;\n')
+    (tmp_path / "two.js").write_text('import { a } from "./one.js";\nexport const b = 2;\n')
+    assert joined(tmp_path / "one.js") == "const b = 2;\n\nconst a = 1;\n"
 
 
 def test_pages_load_no_model_library(tmp_path: Path) -> None:

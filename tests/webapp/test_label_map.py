@@ -21,6 +21,7 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import CLUSTERS, HOSTILE, HOSTILE_TEXTS, World, build_world
 from webapp.app import create_app
 from webapp.forms import Form
+from webapp.routes.label_map import PAGE_ROWS
 from webapp.scatter import NO_CATEGORY, NOISE, NOWHERE, pack
 
 TYPES = {"Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4"}
@@ -215,7 +216,7 @@ def test_the_list_says_the_same_as_the_points(sign_in: SignIn, world: World) -> 
     def rows(search: str) -> list[int]:
         return [int(one) for one in findall(r'id="label-(\d+)"', visitor.get(start + search).text)]
 
-    assert rows("") == [int(number) for number in told["id"]][:50]
+    assert rows("") == [int(number) for number in told["id"]][:PAGE_ROWS]
     assert rows("?q=RECALL") == [int(number_of(told, "recall of a fact"))]
     for where, expected in (("~noise", "noise"), ("~none", "none"), ("framing", "framing")):
         wanted = {int(number_of(told, t)) for t in told["texts"] if said_of(told, t)[1] == expected}

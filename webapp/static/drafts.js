@@ -1,6 +1,7 @@
 // What is typed is kept until it is sent: across a crash of the tab, of the browser, of the server.
 
-const person = document.body.dataset.person;
+import { person } from "./flow.js";
+
 const STORE = `mralign-drafts-${person}`;
 const TYPED = "#content form[method=post] :is(textarea, input:not([type]), input[type=search])";
 
