@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchmarks.label_studio import Peer, filtering, install_s, label_studio, records, submitting
@@ -12,6 +13,7 @@ from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import CLUSTERS
 from benchmarks.settings import environment
 from benchmarks.visitors import Visitor, at_once, p95
+from store import schema
 from store.engine import get_engine, reading
 from store.runs import get_latest_run
 from store.states import RunKind
@@ -22,17 +24,43 @@ WORDS = ("tracing", "listing and", "case 77", "case 23000")
 
 
 def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[str, float]:
-    """How many times faster the pages are, and the times of both."""
+    """How many times faster the pages are, and the times of both.
+
+    Both are up at once, and each figure is taken of one and then of the other, so that a machine
+    whose speed drifts is much as fast for both.
+    """
     installed_s = install_s(venv)
-    rows = records()
-    theirs = measure_peer(venv, folder, rows, rounds, submits)
-    ours = measure_pages(folder, rows, rounds, submits)
+    url, rows = f"sqlite:///{folder / 'beside.sqlite3'}", records()
+    _, seeded = seeded_engine(url, CLIENTS)
+    with label_studio(venv, folder) as peer:
+        theirs, ours = imports(peer, url, folder, rows)
+        with server(url) as (address, _):
+            both = Both(peer, address, seeded.version_id, rounds, submits)
+            for name, pair in both.works().items():
+                theirs[name], ours[name] = (p95(work()) for work in pair)
     return {
         "label_studio_install_s": installed_s,
         **{f"label_studio_{name}": value for name, value in theirs.items()},
         **{f"beside_{name}": value for name, value in ours.items()},
         **ratios(theirs, ours),
     }
+
+
+def imports(
+    peer: Peer, url: str, folder: Path, rows: list[dict[str, Any]]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The seconds of the import, the mean of two of theirs and of three of ours round them."""
+    theirs, ours = list[float](), [import_s(_empty(folder, "first"), folder, rows)]
+    for own in (_empty(folder, "second"), url):
+        theirs.append(peer.fill(rows))
+        ours.append(import_s(own, folder, rows))
+    return {"import_s": fmean(theirs)}, {"import_s": fmean(ours)}
+
+
+def _empty(folder: Path, name: str) -> str:
+    url = f"sqlite:///{folder / name}.sqlite3"
+    schema.upgrade(get_engine(url))
+    return url
 
 
 def ratios(theirs: Mapping[str, float], ours: Mapping[str, float]) -> dict[str, float]:
@@ -46,20 +74,64 @@ def ratios(theirs: Mapping[str, float], ours: Mapping[str, float]) -> dict[str, 
     }
 
 
-def measure_peer(
-    venv: Path, folder: Path, rows: list[dict[str, Any]], rounds: int, submits: int
-) -> dict[str, float]:
-    """Label Studio's times: p95 in ms, the import in s."""
-    with label_studio(venv, folder) as peer:
-        figures = {"import_s": peer.fill(rows)}
-        clients = [peer.another() for _ in range(CLIENTS)]
-        tasks = [task for page in PAGES for task in clients[0].list_tasks(page)]
-        figures["list_ms"] = p95(at_once(clients[:1], listing(rounds)))
-        figures["filter_ms"] = p95(at_once(clients[:1], filtering(WORDS, rounds)))
-        for count in (1, CLIENTS):
-            work = submitting(tasks, count, submits)
-            figures[f"submit_ms_{count}"] = p95(at_once(clients[:count], work))
-    return figures
+Work = Callable[[], list[float]]  # the times of what was asked for, in ms
+
+
+class Both:
+    """Clients of both servers, and what they ask for."""
+
+    def __init__(
+        self, peer: Peer, address: str, version_id: int, rounds: int, submits: int
+    ) -> None:
+        self.peers = [peer.another() for _ in range(CLIENTS)]
+        self.visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
+        self.version_id, self.rounds, self.submits = version_id, rounds, submits
+        self.revision = 1
+
+    def works(self) -> dict[str, tuple[Work, Work]]:
+        """By figure: theirs and ours."""
+        lists = ["/traces", *(f"/traces?after={50 * (page - 1)}" for page in PAGES[1:])]
+        filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
+        self.visitors[0].read([*lists, *filters], 1)
+        tasks = [task for page in PAGES for task in self.peers[0].list_tasks(page)]
+        submitting = {
+            f"submit_ms_{count}": (self.annotating(tasks, count), self.deciding(count))
+            for count in (1, CLIENTS)
+        }
+        return {
+            "list_ms": (self.asking(listing(self.rounds)), self.opening(lists)),
+            "filter_ms": (self.asking(filtering(WORDS, self.rounds)), self.opening(filters)),
+            **submitting,
+        }
+
+    def asking(self, work: Callable[[Peer, int], None]) -> Work:
+        """One client of theirs at work."""
+        return lambda: list(at_once(self.peers[:1], work))
+
+    def opening(self, paths: Sequence[str]) -> Work:
+        """One visitor of ours who opens all of these pages."""
+        return lambda: list(
+            at_once(self.visitors[:1], lambda visitor, _: visitor.read(paths, self.rounds))
+        )
+
+    def annotating(self, tasks: Sequence[int], count: int) -> Work:
+        """So many clients of theirs who annotate."""
+        work = submitting(tasks, count, self.submits)
+        return lambda: list(at_once(self.peers[:count], work))
+
+    def deciding(self, count: int) -> Work:
+        """So many visitors of ours who decide, each about clusters of their own."""
+
+        def decide(visitor: Visitor, place: int) -> None:
+            anchors = [f"c{number}" for number in range(place, CLUSTERS, count)]
+            visitor.decide(self.version_id, anchors, self.submits, self.revision)
+
+        def work() -> list[float]:
+            times = list(at_once(self.visitors[:count], decide))
+            self.revision += count * self.submits
+            return times
+
+        return work
 
 
 def listing(rounds: int) -> Callable[[Peer, int], None]:
@@ -70,35 +142,6 @@ def listing(rounds: int) -> Callable[[Peer, int], None]:
             client.list_tasks(page)
 
     return read
-
-
-def measure_pages(
-    folder: Path, rows: list[dict[str, Any]], rounds: int, submits: int
-) -> dict[str, float]:
-    """Our times for the same."""
-    url = f"sqlite:///{folder / 'beside.sqlite3'}"
-    _, seeded = seeded_engine(url, CLIENTS)
-    figures = {"import_s": import_s(url, folder, rows)}
-    with server(url) as (address, _):
-        visitors = [Visitor(address, f"reviewer {number}") for number in range(CLIENTS)]
-        lists = ["/traces", *(f"/traces?after={50 * (page - 1)}" for page in PAGES[1:])]
-        filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
-        for name, paths in (("list_ms", lists), ("filter_ms", filters)):
-            visitors[0].read(paths, 1)
-            figures[name] = p95(at_once(visitors[:1], opening(paths, rounds)))
-        revision = 1
-        for count in (1, CLIENTS):
-            for visitor in visitors:
-                visitor.name = f"{visitor.name} of {count}"
-            work = deciding(seeded.version_id, count, submits, revision)
-            figures[f"submit_ms_{count}"] = p95(at_once(visitors[:count], work))
-            revision += submits
-    return figures
-
-
-def opening(paths: Sequence[str], rounds: int) -> Callable[[Visitor, int], None]:
-    """Work: all of these pages."""
-    return lambda visitor, _: visitor.read(paths, rounds)
 
 
 def import_s(url: str, folder: Path, rows: list[dict[str, Any]]) -> float:
@@ -112,15 +155,3 @@ def import_s(url: str, folder: Path, rows: list[dict[str, Any]]) -> float:
     if run.ended_at is None:
         raise RuntimeError("expected the import to have ended")
     return (run.ended_at - run.started_at).total_seconds()
-
-
-def deciding(
-    version_id: int, clients: int, count: int, revision: int
-) -> Callable[[Any, int], None]:
-    """Work: decisions, each client on clusters of its own."""
-
-    def decide(visitor: Visitor, place: int) -> None:
-        anchors = [f"c{number}" for number in range(place, CLUSTERS, clients)]
-        visitor.decide(version_id, anchors, count, revision)
-
-    return decide

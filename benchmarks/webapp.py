@@ -23,7 +23,7 @@ from sqlmodel import col
 
 from benchmarks import seeding
 from benchmarks.beside import measure_both
-from benchmarks.record import save
+from benchmarks.record import earlier, save
 from benchmarks.review_server import seeded_engine, server
 from benchmarks.seeding import Seeded
 from benchmarks.visitors import Visitor, at_once, p95
@@ -180,11 +180,14 @@ def main() -> None:
     parser.add_argument("--postgresql", action="store_true", help="on PostgreSQL too")
     parser.add_argument("--browser", action="store_true", help="what a browser shows too")
     parser.add_argument("--label-studio", type=Path, help="the folder of its environment")
+    parser.add_argument("--beside-alone", action="store_true", help="only what it is beside")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        figures = {"cold_start_s": cold_start_s(folder), "frontend_gz_kb": frontend_gz_kb()}
-        figures |= on_sqlite(folder, options)
+        figures, _ = earlier("webapp")
+        if not options.beside_alone:
+            figures |= {"cold_start_s": cold_start_s(folder), "frontend_gz_kb": frontend_gz_kb()}
+            figures |= on_sqlite(folder, options)
         if options.postgresql:
             figures |= on_postgresql(folder, options)
         if options.browser:

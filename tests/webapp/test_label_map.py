@@ -224,7 +224,8 @@ def test_the_list_says_the_same_as_the_points(sign_in: SignIn, world: World) -> 
         assert set(rows(f"?in={where}")) == wanted | nowhere
     put(visitor, world, ["scoping"], category="framing")
     assert int(number_of(told, "scoping")) not in rows("?in=~open")
-    assert rows("?page=2") == [] and rows("?in=no%20such") == rows("")
+    assert rows("?page=2") == [int(number) for number in told["id"]][PAGE_ROWS:]
+    assert rows("?page=9") == [] and rows("?in=no%20such") == rows("")
 
 
 def test_a_blind_reviewer_sees_no_others_colours(
