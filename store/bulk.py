@@ -19,14 +19,8 @@ class Written(NamedTuple):
     json: str
 
 
-def insert_rows(
-    session: Session,
-    name: str,
-    columns: Sequence[str],
-    rows: Sequence[Row],
-    returning: Sequence[str] = (),
-) -> list[Row]:
-    """Insert rows into the table of this name; what is asked back of each comes in no order.
+def insert_rows(session: Session, name: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows into the table of this name.
 
     A column that is left out gets the database's default, not the model's. SQLite writes its index
     of words out after each statement: it must not get one a row.
@@ -35,14 +29,24 @@ def insert_rows(
     """
     table, connection = SQLModel.metadata.tables[name], session.connection()
     values_of = _converter(connection.dialect, [table.c[column] for column in columns])
-    said: list[Row] = []
     for part in _parts(rows, VARIABLES // len(columns)):
-        statement = _statement(connection.dialect, table, columns, len(part), returning)
+        statement = _statement(connection.dialect, table, columns, len(part))
         values = tuple(chain.from_iterable(values_of(part)))
-        result = connection.exec_driver_sql(statement, values)
-        said += result.cursor.fetchall() if returning else ()
-        result.close()
-    return said
+        connection.exec_driver_sql(statement, values).close()
+
+
+def take_ids(session: Session, name: str, count: int) -> list[int]:
+    """Numbers for rows that are about to be added to the table, in rising order.
+
+    SQLite has one writer, who may count on: the session must be one of `transaction()`.
+    """
+    connection, table = session.connection(), SQLModel.metadata.tables[name]
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or 0
+        return list(range(last + 1, last + 1 + count))
+    sequence = sa.func.nextval(sa.func.pg_get_serial_sequence(name, "id"))
+    drawn = sa.select(sequence).select_from(sa.func.generate_series(1, count).alias())
+    return sorted(connection.execute(drawn).scalars())
 
 
 def find_rows(
@@ -69,18 +73,11 @@ def _signs(dialect: sa.Dialect) -> tuple[Callable[[str], str], str]:
     return dialect.identifier_preparer.quote, "?" if dialect.positional else "%s"
 
 
-def _statement(
-    dialect: sa.Dialect,
-    table: sa.Table,
-    columns: Sequence[str],
-    rows: int,
-    returning: Sequence[str],
-) -> str:
+def _statement(dialect: sa.Dialect, table: sa.Table, columns: Sequence[str], rows: int) -> str:
     quote, mark = _signs(dialect)
     one = f"({', '.join([mark] * len(columns))})"
     statement = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) VALUES "
-    statement += ", ".join([one] * rows)
-    return f"{statement} RETURNING {', '.join(map(quote, returning))}" if returning else statement
+    return statement + ", ".join([one] * rows)
 
 
 def _converter(

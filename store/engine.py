@@ -16,6 +16,7 @@ from store.settings import database_url, driver_url
 from store.words import spaced
 
 BUSY_TIMEOUT_MS = 30_000
+LOG_PAGES = 4000  # of 4 KiB, before they are copied into the database; each goes there once then
 # SQLite has one writer. Inside a process, waiting for a lock in turn beats polling the file,
 # which starves some writers.
 _writer = threading.RLock()
@@ -59,6 +60,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "synchronous=NORMAL",
+        f"wal_autocheckpoint={LOG_PAGES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from store.bulk import Row, Written, find_rows, insert_rows
+from store.bulk import Row, Written, find_rows, insert_rows, take_ids
 from store.metadata import utc_now
 from store.states import ThinkingMode
 from store.tables import Question, Segment, Trace
 
-QUESTION_COLUMNS = ("key", "text", "dataset", "gold_answers")
-TRACE_COLUMNS = ("external_id", "question_id", "model", "thinking_mode", "thinking", "answer",
-                 "content_hash", "details", "created_at")  # fmt: skip
+QUESTION_COLUMNS = ("id", "key", "text", "dataset", "gold_answers")
+TRACE_COLUMNS = ("id", "external_id", "question_id", "model", "thinking_mode", "thinking",
+                 "answer", "content_hash", "details", "created_at")  # fmt: skip
 SEGMENT_COLUMNS = ("trace_id", "position", "start", "end", "content_type")
 MODES = {mode.value: mode for mode in ThinkingMode}
 NO_DETAILS = Written("{}")
@@ -117,12 +117,13 @@ def add_prepared(session: Session, prepared: Sequence[Prepared]) -> Added:
     added = Added()
     fresh = _fresh(session, prepared, added)
     questions = _questions(session, fresh, added)
-    now = utc_now()
-    rows = [_trace(one, questions[one.question_key], now) for one in fresh]
-    ids: dict[str, int] = dict(
-        insert_rows(session, "trace", TRACE_COLUMNS, rows, ("external_id", "id"))
-    )
-    segments = [row for one in fresh for row in _segments(ids[one.record.external_id], one.spans)]
+    ids, now = take_ids(session, "trace", len(fresh)), utc_now()
+    rows = [
+        _trace(id, one, questions[one.question_key], now)
+        for id, one in zip(ids, fresh, strict=True)
+    ]
+    insert_rows(session, "trace", TRACE_COLUMNS, rows)
+    segments = [row for id, one in zip(ids, fresh, strict=True) for row in _segments(id, one.spans)]
     insert_rows(session, "segment", SEGMENT_COLUMNS, segments)
     added.traces, added.segments = len(rows), len(segments)
     return added
@@ -164,11 +165,13 @@ def _questions(session: Session, prepared: Sequence[Prepared], added: Added) -> 
             added.golds_extended += 1
     added.questions += len(made)
     _extend(session, {key: golds[key] for key in extended - made.keys()})
+    new = dict(zip(made, take_ids(session, "question", len(made)), strict=True))
     rows = [
-        (key, record.question, record.dataset, Written(_listed(golds[key])))
+        (new[key], key, record.question, record.dataset, Written(_listed(golds[key])))
         for key, record in made.items()
     ]
-    return numbers | dict(insert_rows(session, "question", QUESTION_COLUMNS, rows, ("key", "id")))
+    insert_rows(session, "question", QUESTION_COLUMNS, rows)
+    return numbers | new
 
 
 def _known_questions(
@@ -190,10 +193,10 @@ def _extend(session: Session, golds: Mapping[str, list[str]]) -> None:
         session.connection().execute(changed, {"gold_answers": answers})
 
 
-def _trace(one: Prepared, question_id: int, now: datetime) -> Row:
+def _trace(id: int, one: Prepared, question_id: int, now: datetime) -> Row:
     record, mode = one.record, MODES[one.record.thinking_mode]
     details = dict(record.details) if record.details else NO_DETAILS
-    return (record.external_id, question_id, record.model, mode, record.thinking, record.answer,
+    return (id, record.external_id, question_id, record.model, mode, record.thinking, record.answer,
             one.content_hash, details, now)  # fmt: skip
 
 
