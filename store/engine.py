@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,15 @@ def get_engine(url: str | None = None) -> sa.Engine:
 @contextmanager
 def transaction(engine: sa.Engine) -> Iterator[Session]:
     """A session whose work is committed whole when the block ends, and undone if it raises."""
-    sqlite = engine.dialect.name == "sqlite"
-    writing = engine.execution_options(mralign_writing=True)
-    with _writer if sqlite else nullcontext(), Session(writing, expire_on_commit=False) as session:
+    turn = _writer if engine.dialect.name == "sqlite" else nullcontext()
+    with turn, Session(_writing(engine), expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+@lru_cache(8)
+def _writing(engine: sa.Engine) -> sa.Engine:
+    return engine.execution_options(mralign_writing=True)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from store.metadata import utc_now
 
 def find_receipt(session: Session, person: Actor, key: str, content_hash: str) -> int | None:
     """What the same form of the same person did before, if it was obeyed."""
-    row = _find(session, person, key) if key else None
+    asked = {"person_id": person.id, "key": key}
+    row = session.connection().execute(_kept(), asked).first() if key else None
     return int(row[1]) if row is not None and row[0] == content_hash else None
 
 
@@ -21,15 +22,9 @@ def add_receipt(session: Session, person: Actor, key: str, content_hash: str, do
 
     Another form with a number that is taken leaves no receipt: its number was not its own.
     """
-    if key and _find(session, person, key) is None:
+    if key:
         row = {"person_id": person.id, "key": key, "content_hash": content_hash, "done": done}
-        receipts = SQLModel.metadata.tables["receipt"]
-        session.connection().execute(sa.insert(receipts), {**row, "created_at": utc_now()})
-
-
-def _find(session: Session, person: Actor, key: str) -> Any:
-    asked = {"person_id": person.id, "key": key}
-    return session.connection().execute(_kept(), asked).first()
+        session.connection().execute(_kept_if_new(), {**row, "created_at": utc_now()})
 
 
 @cache
@@ -39,3 +34,11 @@ def _kept() -> sa.Select[Any]:
     return sa.select(receipt.content_hash, receipt.done).where(
         receipt.person_id == sa.bindparam("person_id"), receipt.key == sa.bindparam("key")
     )
+
+
+@cache
+def _kept_if_new() -> sa.Insert:
+    """A receipt, where there is none with its number."""
+    receipts = SQLModel.metadata.tables["receipt"]
+    row = sa.select(*(sa.bindparam(each.name, type_=each.type) for each in receipts.c))
+    return sa.insert(receipts).from_select(list(receipts.c), row.where(~_kept().exists()))

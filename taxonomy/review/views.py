@@ -178,6 +178,8 @@ def _members(state: State, touched: set[str | None]) -> dict[str, list[str]]:
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
     """The keys that are new, gone, or that stand for something else."""
+    if before == after:  # most of what a decision leaves as it was
+        return set()
     olds = map(before.get, after, repeat(_NOTHING))
     return {*compress(after, map(ne, olds, after.values())), *(before.keys() - after.keys())}
 
