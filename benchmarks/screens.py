@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi.routing import APIRoute
 
 from webapp.app import SCREENS
-from webapp.listings import LISTS
+from webapp.overview.listings import LISTS
 
 PAGE = "text/html"
 COMPARED = "first=polarity%3Dnegative&second=polarity%3Dpositive"

@@ -10,7 +10,7 @@ import typer
 from mralign.database import open_database
 from mralign.sources import Source, load_source, paired, shared_order
 from mralign.terminal import say, show_table
-from webapp.comparing import OVER
+from webapp.studies.comparing import OVER
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alignment.transitions.induced import Distance
     from annotator.agreement.coefficients import Agreement, Figure
     from store.tables import Run
-    from webapp.comparing import Compared
+    from webapp.studies.comparing import Compared
 
 app = typer.Typer(add_completion=False)
 
@@ -75,14 +75,14 @@ def compare(engine: "sa.Engine", a: Source, b: Source, resamples: int) -> Compar
     Raises:
         InvalidInput: they labelled with different categories, or see different segments.
     """
-    from webapp.comparing import compare_units
+    from webapp.studies.comparing import compare_units
 
     macro = shared_order(engine, a, b)
     return Comparison(a, b, compare_units(paired(a, b), macro, resamples))
 
 
 def _show(comparison: Comparison) -> None:
-    from webapp.confusion_view import confusion_text
+    from webapp.studies.confusion_view import confusion_text
 
     a, b, compared = comparison.a, comparison.b, comparison.found
     units = compared.units
@@ -145,7 +145,7 @@ def _cell(figure: "Figure") -> str:
 
 def _write_svg(path: Path, compared: Comparison) -> None:
     from annotator.exchange.handing import new_file
-    from webapp.confusion_view import confusion_svg
+    from webapp.studies.confusion_view import confusion_svg
 
     with new_file(path) as file:
         names = compared.a.name, compared.b.name

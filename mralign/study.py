@@ -9,7 +9,7 @@ from mralign.agreement import compare, figure_rows
 from mralign.database import open_database
 from mralign.sources import load_source
 from mralign.terminal import say, show_table
-from webapp.comparing import OVER
+from webapp.studies.comparing import OVER
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -135,7 +135,7 @@ def export(name: Name, out: Annotated[Path, typer.Option(help="The new file.")])
     from store import studies
     from store.engine import reading
     from store.errors import InvalidInput
-    from webapp.study_lines import write_lines
+    from webapp.studies.lines import write_lines
 
     if out.exists():
         raise InvalidInput(f"expected a new file, got {out}, which is there; name another")

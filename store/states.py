@@ -68,7 +68,7 @@ class VersionStatus(StrEnum):
 
 
 class Role(StrEnum):
-    """What a person may do; `webapp.permissions` says it action by action."""
+    """What a person may do; `webapp.serving.permissions` says it action by action."""
 
     ANNOTATOR = "annotator"
     RESEARCHER = "researcher"

@@ -5,15 +5,13 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from webapp.comparisons import Comparisons
+from webapp.deciding.grounds import Grounds
 from webapp.dependencies import Access
 from webapp.failures import add_failures
-from webapp.forwarding import Forwarding
-from webapp.grounds import Grounds
-from webapp.headers import SecureResponses
-from webapp.limits import AttemptLimit
-from webapp.matrices import Matrices
-from webapp.permissions import Action
+from webapp.overview.source_figures import SourceFigures
+from webapp.overview.tallies import Tallies
+from webapp.review.comparisons import Comparisons
+from webapp.review.scatter import Scatter
 from webapp.routes import (
     account,
     adjudications,
@@ -48,13 +46,15 @@ from webapp.routes import (
     weights,
     whatif,
 )
-from webapp.scatter import Scatter
-from webapp.source_figures import SourceFigures
-from webapp.static_files import show_file
-from webapp.streams import Streams
-from webapp.study_figures import StudyFigures
-from webapp.tallies import Tallies
-from webapp.turns import AT_ONCE, Turns
+from webapp.runs.streams import Streams
+from webapp.serving.forwarding import Forwarding
+from webapp.serving.headers import SecureResponses
+from webapp.serving.limits import AttemptLimit
+from webapp.serving.permissions import Action
+from webapp.serving.static_files import show_file
+from webapp.serving.turns import AT_ONCE, Turns
+from webapp.studies.figures import StudyFigures
+from webapp.transitions.matrices import Matrices
 
 SCREENS = (
     overview,

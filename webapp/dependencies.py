@@ -15,14 +15,14 @@ from store.engine import reading
 from store.errors import NotPermitted
 from store.people import SignedIn
 from store.tables import Person
-from webapp import forgery
-from webapp.blindness import seen_by
-from webapp.forms import Form, read_form
-from webapp.keymap import bound_keys
 from webapp.pages.frame import Page, Shell
-from webapp.permissions import BROWSER_ONLY, PUBLIC, Action, may
-from webapp.rendering import render
-from webapp.reviews import Review, read_review
+from webapp.pages.rendering import render
+from webapp.review.blindness import seen_by
+from webapp.review.reviews import Review, read_review
+from webapp.serving import forgery
+from webapp.serving.forms import Form, read_form
+from webapp.serving.permissions import BROWSER_ONLY, PUBLIC, Action, may
+from webapp.showing.keymap import bound_keys
 
 SESSION_COOKIE = "mralign_session"
 LARGEST_ROW_ID = 2**31 - 1

@@ -14,15 +14,15 @@ from starlette.responses import RedirectResponse, Response
 from store import errors, schema
 from store.engine import reading
 from store.verdicts import get_rules
-from webapp import forgery
-from webapp.blindness import is_blind
 from webapp.dependencies import NotSignedIn, Visit, WrongToken
-from webapp.export_files import FileChanged
-from webapp.forms import Form
-from webapp.headers import HEADERS, BodyTooLarge
-from webapp.history import EventLine, list_since
 from webapp.pages.frame import FailurePage, Resend
-from webapp.rendering import words
+from webapp.review.blindness import is_blind
+from webapp.review.history import EventLine, list_since
+from webapp.runs.export_files import FileChanged
+from webapp.serving import forgery
+from webapp.serving.forms import Form
+from webapp.serving.headers import HEADERS, BodyTooLarge
+from webapp.showing.wording import words
 
 log = logging.getLogger("mralign.webapp")
 

@@ -20,7 +20,7 @@ from store.states import RunKind
 from store.tables import Run
 from tests.browser.conftest import Site, Tabs, violations
 from tests.fakes import FakeEndpoint, sensible_answer
-from webapp.streams import Rhythm
+from webapp.runs.streams import Rhythm
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ from tests import builders
 from tests.browser.conftest import Site, Tab, Tabs
 from tests.browser.test_review import press, sign_in_by_keyboard
 from tests.worlds import THOUGHTS
-from webapp.comparing import OVER
+from webapp.studies.comparing import OVER
 
 SEGMENTS = len(THOUGHTS)
 PER_STRATUM = 25

@@ -18,7 +18,7 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World, build_world
 from webapp import dependencies
 from webapp.app import create_app
-from webapp.static_files import FOLDER, joined, static_url
+from webapp.serving.static_files import FOLDER, joined, static_url
 
 PAGES = (
     "/",

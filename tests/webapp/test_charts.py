@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from webapp.charts import Chart, Line, line_chart_svg, tick_step
+from webapp.showing.charts import Chart, Line, line_chart_svg, tick_step
 
 
 def chart(points: list[tuple[float, float]]) -> Chart:

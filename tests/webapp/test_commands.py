@@ -9,7 +9,7 @@ from typer.main import get_command
 from mralign.main import app
 from store.states import RunKind
 from store.tables import Run
-from webapp.commands import COMMANDS, SIGNS, VERBS, command_of
+from webapp.runs.commands import COMMANDS, SIGNS, VERBS, command_of
 
 
 def options_of(verb: str) -> set[str]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.words import read_terms
-from webapp.excerpts import find_excerpt, mark, seek
+from webapp.traces.excerpts import find_excerpt, mark, seek
 
 TEXTS = st.text(st.sampled_from("aA bé東İẞΣ-_.<\n京"), max_size=60)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.errors import InvalidInput
-from webapp.forms import Form
+from webapp.serving.forms import Form
 
 TEXTS = st.text(max_size=60)
 

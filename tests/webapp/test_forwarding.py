@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from tests.builders import PASSWORD
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World
-from webapp.forwarding import Forwarding
+from webapp.serving.forwarding import Forwarding
 
 PAGE_PLEASE = {"Prefer": "return=representation"}
 

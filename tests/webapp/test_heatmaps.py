@@ -17,7 +17,7 @@ from store.study_tables import Study
 from tests.webapp.conftest import SignIn, Visitor
 from tests.webapp.test_overview import add_annotators, settle_figures
 from tests.worlds import HOSTILE, THOUGHTS, World
-from webapp.heatmaps import shade
+from webapp.transitions.heatmaps import shade
 
 COMPARED = "first=polarity%3Dnegative&second=polarity%3Dpositive"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from taxonomy.review.undoing import UNDOABLE_KINDS
-from webapp.history import _WORDS, describe
+from webapp.review.history import _WORDS, describe
 
 
 @pytest.mark.parametrize(

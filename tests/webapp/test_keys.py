@@ -5,7 +5,7 @@ import pytest
 from store.errors import InvalidInput
 from tests.webapp.conftest import SignIn
 from tests.worlds import World
-from webapp.keymap import DEFAULTS, PLACES, board_letters, bound_keys, check_keys
+from webapp.showing.keymap import DEFAULTS, PLACES, board_letters, bound_keys, check_keys
 
 
 def test_ours_collide_nowhere() -> None:

@@ -20,9 +20,9 @@ from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import CLUSTERS, HOSTILE, HOSTILE_TEXTS, World, build_world
 from webapp.app import create_app
-from webapp.forms import Form
+from webapp.review.scatter import NO_CATEGORY, NOISE, NOWHERE, pack
 from webapp.routes.label_map import PAGE_ROWS
-from webapp.scatter import NO_CATEGORY, NOISE, NOWHERE, pack
+from webapp.serving.forms import Form
 
 TYPES = {"Uint8Array": "u1", "Uint16Array": "<u2", "Uint32Array": "<u4"}
 

@@ -28,8 +28,8 @@ from tests.webapp.conftest import SignIn, Visitor
 from tests.webapp.test_studies import label_all
 from tests.worlds import THOUGHTS, World
 from webapp.app import create_app
-from webapp.listings import LISTS
-from webapp.quantities import dollars, duration, proportion
+from webapp.overview.listings import LISTS
+from webapp.showing.quantities import dollars, duration, proportion
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError, meta, nodes
 
-from webapp import app, pages, rendering
+from webapp import app, pages
+from webapp.pages import rendering
 from webapp.pages.frame import Page
 
-TEMPLATES = Path(rendering.__file__).parent / "templates"
+TEMPLATES = Path(app.__file__).parent / "templates"
 PAGES = Page.__subclasses__()
 
 

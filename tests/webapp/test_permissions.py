@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from store.states import Role
 from tests.webapp.conftest import SignIn, Visitor
 from webapp.app import SCREENS, action_of, require_actions
-from webapp.permissions import PERMISSIONS, PUBLIC, Action, may
+from webapp.serving.permissions import PERMISSIONS, PUBLIC, Action, may
 
 PEOPLE = {Role.ANNOTATOR: "Ada", Role.RESEARCHER: "Rhea", Role.CURATOR: "Cora"}
 ALWAYS_REFUSED = {401, 403}

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from store.engine import reading, transaction
 from taxonomy.review.curation import Assign, decide
 from tests.worlds import World
-from webapp.reviews import read_review
+from webapp.review.reviews import read_review
 
 
 def test_a_review_is_made_once_a_revision(world: World, world_engine: sa.Engine) -> None:

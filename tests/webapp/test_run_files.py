@@ -17,7 +17,7 @@ from store.states import RunKind, RunStatus
 from store.tables import Export, Run, TrainingRun
 from tests.webapp.conftest import SignIn
 from tests.worlds import HOSTILE, World
-from webapp.attachments import attachment
+from webapp.serving.attachments import attachment
 
 ROWS = [{"id": f"t{n}", "split": "train", "label": bool(n % 2), "text": HOSTILE} for n in range(9)]
 

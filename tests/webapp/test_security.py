@@ -11,9 +11,9 @@ from tests.builders import PASSWORD
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World
 from webapp.dependencies import SESSION_COOKIE
-from webapp.headers import HEADERS
-from webapp.limits import AttemptLimit
 from webapp.routes.sign_in import local_path
+from webapp.serving.headers import HEADERS
+from webapp.serving.limits import AttemptLimit
 
 
 def test_every_answer_has_the_headers(visitor: Visitor, sign_in: SignIn, world: World) -> None:

@@ -17,8 +17,8 @@ from store.states import RunKind, RunStatus
 from store.tables import Run
 from tests.webapp.conftest import SignIn, run_apart
 from tests.worlds import World
-from webapp.run_progress import RunProgress
-from webapp.streams import MOST_OF_ONE, MOST_STREAMS, Rhythm, Streams
+from webapp.runs.progress import RunProgress
+from webapp.runs.streams import MOST_OF_ONE, MOST_STREAMS, Rhythm, Streams
 
 QUICK = Rhythm(look_every_s=0.0, beat_every_s=1e9)
 RUNNING = RunProgress(

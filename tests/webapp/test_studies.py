@@ -13,7 +13,7 @@ from store.people import get_person
 from store.study_tables import Study
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import HOSTILE, THOUGHTS, World
-from webapp.keymap import bound_keys, label_letters
+from webapp.showing.keymap import bound_keys, label_letters
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from store.engine import reading
 from store.people import get_person
 from store.states import RunKind
 from tests.worlds import build_world
-from webapp.listings import LISTS, Asked
+from webapp.overview.listings import LISTS, Asked
+from webapp.overview.tallies import Tallies
 from webapp.queries.outcomes import sum_costs
 from webapp.queries.progress import list_progress
-from webapp.tallies import Tallies
 
 
 def test_every_list_is_read_from_either_store(engine: sa.Engine, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from store.states import RunKind
 from tests import builders
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import World
-from webapp.matrices import Matrices
+from webapp.transitions.matrices import Matrices
 
 ANNOTATE_RUN = 3
 HELPED, HURT = "polarity%3Dpositive", "polarity%3Dnegative"

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from tests.webapp.conftest import SignIn, run_apart
 from tests.worlds import World
-from webapp.turns import Turns
+from webapp.serving.turns import Turns
 
 
 async def work(turns: Turns, done: list[str], name: str, *, writing: bool) -> None:

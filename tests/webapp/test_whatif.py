@@ -16,7 +16,7 @@ from store.states import RunKind, RunStatus
 from store.tables import OpenLabel, ReviewEvent, Run, TaxonomyVersion
 from tests.webapp.conftest import SignIn, Visitor
 from tests.worlds import CLUSTERS, World
-from webapp.grounds import Grounds, get_ground_run
+from webapp.deciding.grounds import Grounds, get_ground_run
 
 
 def expected(engine: sa.Engine, edit: Edit) -> WhatIf:

@@ -7,11 +7,11 @@ from typing import ClassVar
 from store.tables import TaxonomyVersion
 from store.verdicts import Rules
 from taxonomy.review.curation import CategoryView, Group, LabelView
-from webapp.accord import Accord
-from webapp.history import EventLine
 from webapp.pages.frame import Page
 from webapp.queries.examples import Example
-from webapp.reviews import Review
+from webapp.review.accord import Accord
+from webapp.review.history import EventLine
+from webapp.review.reviews import Review
 
 
 @dataclass(frozen=True)

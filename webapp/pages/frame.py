@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from store.people import SignedIn
-from webapp.history import EventLine
-from webapp.permissions import Action
+from webapp.review.history import EventLine
+from webapp.serving.permissions import Action
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from taxonomy.review.curation import CategoryView, Group, LabelView
-from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.reviews import Review
+from webapp.review.history import EventLine
+from webapp.review.reviews import Review
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 from store.audit import Sought
 from store.people_tables import ApiToken, AuditEntry
 from store.tables import Person
-from webapp.keymap import Binding
 from webapp.pages.frame import Page
+from webapp.showing.keymap import Binding
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from taxonomy.review.reclustering import Candidate
 from taxonomy.review.shifts import GroupShift, Shift
 from taxonomy.review.views import LabelView
 from taxonomy.vocabulary.contents import MovedLabel
-from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.reviews import Review
+from webapp.review.history import EventLine
+from webapp.review.reviews import Review
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import ClassVar
 from taxonomy.guidance.prospects import LabelQuestion
 from taxonomy.review.curation import CategoryView, Group, LabelView
 from taxonomy.review.priority import Lane, Waiting
-from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.proposals import Division, Told
 from webapp.queries.examples import Examples
-from webapp.reviews import Review
-from webapp.steadiness import CardSolidity
-from webapp.suggested import SuggestionLine
+from webapp.review.history import EventLine
+from webapp.review.proposals import Division, Told
+from webapp.review.reviews import Review
+from webapp.review.steadiness import CardSolidity
+from webapp.review.suggested import SuggestionLine
 
 
 @dataclass(frozen=True)

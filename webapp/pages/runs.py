@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from store.tables import Run
-from webapp.export_files import ExportFile
 from webapp.pages.frame import Page
 from webapp.queries.runs import ErrorSort, ExportRow, ItemRow, RunRow, Training
-from webapp.run_charts import ChartView
-from webapp.run_progress import RunProgress
-from webapp.run_results import Results
+from webapp.runs.charts import ChartView
+from webapp.runs.export_files import ExportFile
+from webapp.runs.progress import RunProgress
+from webapp.runs.results import Results
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from webapp.excerpts import Excerpt, Piece
 from webapp.pages.frame import Page
 from webapp.queries.traces import Pairing, TraceHead, TraceRow
-from webapp.trace_view import Bar, SegmentView, Step
+from webapp.traces.excerpts import Excerpt, Piece
+from webapp.traces.trace_view import Bar, SegmentView, Step
 
 
 @dataclass(frozen=True)

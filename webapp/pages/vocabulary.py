@@ -8,10 +8,10 @@ from store.tables import Run, TaxonomyVersion
 from taxonomy.review.curation import CategoryView
 from taxonomy.versions.rows import Row
 from taxonomy.vocabulary.contents import VersionDiff
-from webapp.history import EventLine
 from webapp.pages.frame import Page
-from webapp.reviews import Review
-from webapp.suggested import SuggestionLine
+from webapp.review.history import EventLine
+from webapp.review.reviews import Review
+from webapp.review.suggested import SuggestionLine
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from store.tables import Run, TaxonomyVersion
 from webapp.pages.frame import Page
-from webapp.reviews import Review
+from webapp.review.reviews import Review
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from store.engine import reading, transaction
 from store.states import Role
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.pages.people import AccountPage, Secret
-from webapp.permissions import Action
 from webapp.routes.people import list_sessions, read_role
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/account")
 keeping = allows(Action.KEEP_ACCOUNT)

@@ -19,13 +19,13 @@ from store.audit import Actor
 from store.engine import reading
 from store.errors import NotFound
 from store.study_tables import Study
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.labeling import DEFAULT_CONFIDENCE, list_cards, list_palette, read_labels
 from webapp.pages.studies import LabelPage, Offer
-from webapp.permissions import Action
 from webapp.queries.traces import get_trace_head
-from webapp.repeating import once
 from webapp.routes.labels import after_saving
+from webapp.serving.permissions import Action
+from webapp.studies.labeling import DEFAULT_CONFIDENCE, list_cards, list_palette, read_labels
 
 router = APIRouter(prefix="/studies/{study_id}/adjudicate")
 

@@ -10,11 +10,11 @@ from starlette.responses import Response, StreamingResponse
 
 from store.audit import Sought, find_entries, list_actions, walk_entries
 from store.engine import reading
-from webapp.attachments import attachment
 from webapp.dependencies import AfterId, Visiting, allows
 from webapp.pages.people import AuditPage
-from webapp.permissions import Action
-from webapp.spreadsheets import write_table
+from webapp.serving.attachments import attachment
+from webapp.serving.permissions import Action
+from webapp.serving.spreadsheets import write_table
 
 router = APIRouter()
 PAGE_ROWS = 50

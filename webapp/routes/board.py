@@ -9,12 +9,12 @@ from store.engine import reading
 from store.errors import InvalidInput
 from taxonomy.review.curation import Assign, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.keymap import board_letters
 from webapp.pages.review import BoardLane, BoardPage
-from webapp.permissions import Action
-from webapp.reviews import Review
+from webapp.review.reviews import Review
 from webapp.routes.clusters import Done, notice_of
 from webapp.routes.decisions import take
+from webapp.serving.permissions import Action
+from webapp.showing.keymap import board_letters
 
 router = APIRouter(prefix="/versions/{version_id}")
 At = Annotated[str, Query(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")]

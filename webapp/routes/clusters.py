@@ -13,18 +13,25 @@ from store.verdicts import get_rules
 from taxonomy.review.curation import Group
 from taxonomy.review.layering import read_anchor
 from taxonomy.suggestions.suggesting import list_own
-from webapp.blindness import is_blind
-from webapp.choices import rank_choices
+from webapp.deciding.choices import rank_choices
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.history import EventLine, find_act, find_line, list_acts, list_lines, list_numbered
 from webapp.pages.review import ClusterPage, ClustersPage, Column, HistoryPage, NoisePage
-from webapp.permissions import Action
-from webapp.proposals import Division, divide, tell
 from webapp.queries.examples import Examples, list_examples
-from webapp.reviews import Review, label_run_of
-from webapp.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
-from webapp.steadiness import find_solidity
-from webapp.suggested import SuggestionLine, as_line
+from webapp.review.blindness import is_blind
+from webapp.review.history import (
+    EventLine,
+    find_act,
+    find_line,
+    list_acts,
+    list_lines,
+    list_numbered,
+)
+from webapp.review.proposals import Division, divide, tell
+from webapp.review.reviews import Review, label_run_of
+from webapp.review.sorting import COLUMNS, SHOWN, filter_groups, sort_groups
+from webapp.review.steadiness import find_solidity
+from webapp.review.suggested import SuggestionLine, as_line
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}")
 PAGE_ROWS = 50

@@ -12,13 +12,9 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.states import RunKind
 from store.tables import Run
-from webapp.aside import PATIENCE_S
 from webapp.dependencies import Visit, VisitingAside, allows
-from webapp.heatmaps import heat_of_differences
-from webapp.matrices import Compared, Matrices
+from webapp.pages.rendering import svg_response
 from webapp.pages.transitions import CellChange, ComparePage, Comparison
-from webapp.permissions import Action
-from webapp.rendering import svg_response
 from webapp.routes.transitions import (
     FILE_PATIENCE_S,
     LEVELS,
@@ -26,7 +22,11 @@ from webapp.routes.transitions import (
     file_response,
     list_annotate_runs,
 )
-from webapp.spreadsheets import write_table
+from webapp.serving.aside import PATIENCE_S
+from webapp.serving.permissions import Action
+from webapp.serving.spreadsheets import write_table
+from webapp.transitions.heatmaps import heat_of_differences
+from webapp.transitions.matrices import Compared, Matrices
 
 if TYPE_CHECKING:
     from alignment.transitions.differences import Cell, Differences

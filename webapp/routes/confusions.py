@@ -14,14 +14,16 @@ from store import studies
 from store.engine import reading
 from store.errors import NotFound
 from store.tables import Trace
-from webapp.comparing import OVER, find_units
 from webapp.dependencies import RowId, Visit, VisitingAside, allows
 from webapp.pages.confusions import UnitRow, UnitsPage
-from webapp.permissions import Action
-from webapp.rendering import svg_response, words
+from webapp.pages.rendering import svg_response
 from webapp.routes.overview import ANNOTATORS, find_accordance, find_machines, tallies
 from webapp.routes.passages import PAGE_ROWS, From, Skip, To, place_of, segment_address
-from webapp.routes.studies import PersonId, find_figures, find_pair, may_know
+from webapp.routes.studies import PersonId, find_figures, find_pair
+from webapp.serving.permissions import Action
+from webapp.showing.wording import words
+from webapp.studies.comparing import OVER, find_units
+from webapp.studies.knowing import may_know
 
 if TYPE_CHECKING:
     from annotator.agreement.confusion import Confusion
@@ -120,7 +122,7 @@ def _machines(session: Session, visit: Visit) -> Sides:
 
 
 def _draw(sides: Sides, name: str) -> Response:
-    from webapp.confusion_view import confusion_svg
+    from webapp.studies.confusion_view import confusion_svg
 
     if name not in sides.confusions:
         raise NotFound(f"expected one of {', '.join(OVER)}, got {name!r}")

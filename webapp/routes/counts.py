@@ -9,14 +9,14 @@ from starlette.responses import Response
 from store.engine import reading
 from store.errors import NotFound
 from webapp.dependencies import Visiting, VisitingAside, allows
-from webapp.heatmaps import heat_of_confusion
-from webapp.listings import LISTS, Asked
+from webapp.overview.listings import LISTS, Asked
 from webapp.pages.overview import AccordancePage
-from webapp.permissions import Action
 from webapp.queries.progress import list_progress
-from webapp.rendering import words
 from webapp.routes.overview import ANNOTATORS, find_accordance, find_machines, tallies
 from webapp.routes.studies import list_figures
+from webapp.serving.permissions import Action
+from webapp.showing.wording import words
+from webapp.transitions.heatmaps import heat_of_confusion
 
 router = APIRouter(prefix="/counts")
 PATIENCE_S = 5.0

@@ -27,10 +27,10 @@ from taxonomy.review.judging import judge
 from taxonomy.review.layering import RECLUSTER
 from taxonomy.suggestions.suggesting import decide_for_all, list_own, suggest
 from taxonomy.suggestions.suggesting import take_back as withdraw
-from webapp.blindness import is_blind
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.permissions import Action
-from webapp.repeating import once
+from webapp.review.blindness import is_blind
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}")
 reviewing = allows(Action.REVIEW)

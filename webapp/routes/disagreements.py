@@ -20,10 +20,10 @@ from taxonomy.review.judging import as_decision, list_disputes, read_opinions, r
 from taxonomy.review.standing import stand
 from taxonomy.review.verdicts import Choice, Dispute, Side
 from taxonomy.suggestions.suggesting import list_matters
-from webapp.accord import measure_accord
-from webapp.choices import DIGITS
+from webapp.deciding.choices import DIGITS
+from webapp.deciding.matter_view import view_matters
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.matter_view import view_matters
 from webapp.pages.disputes import (
     DisagreementsPage,
     DisputeView,
@@ -32,11 +32,11 @@ from webapp.pages.disputes import (
     Option,
     SideView,
 )
-from webapp.permissions import Action
 from webapp.queries.examples import Example, list_examples
-from webapp.repeating import once
-from webapp.reviews import Review
+from webapp.review.accord import measure_accord
+from webapp.review.reviews import Review
 from webapp.routes.clusters import Done, notice_of
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}")
 NOISE, NONE = "!noise", ""

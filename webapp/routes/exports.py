@@ -10,10 +10,10 @@ from taxonomy.versions import lifecycle
 from taxonomy.vocabulary.codebook import write_csv, write_markdown
 from taxonomy.vocabulary.contents import VersionContent, count_instances
 from taxonomy.vocabulary.skos import write_turtle
-from webapp.attachments import attachment
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.permissions import Action
-from webapp.spreadsheets import write_table
+from webapp.serving.attachments import attachment
+from webapp.serving.permissions import Action
+from webapp.serving.spreadsheets import write_table
 
 router = APIRouter(prefix="/versions/{version_id}")
 reading_allowed = allows(Action.READ)

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from store import schema
 from store.runs import code_version
 from webapp.dependencies import VisitingAside, allows
-from webapp.permissions import Action
+from webapp.serving.permissions import Action
 
 router = APIRouter()
 

@@ -6,11 +6,11 @@ from starlette.responses import RedirectResponse, Response
 
 from store.audit import Actor
 from store.people import set_keys
+from webapp.deciding.repeating import once
 from webapp.dependencies import Visiting, allows
-from webapp.keymap import DEFAULTS, FIXED, GO, PLACES, check_keys
 from webapp.pages.people import BoundKey, KeyPlace, KeysPage
-from webapp.permissions import Action
-from webapp.repeating import once
+from webapp.serving.permissions import Action
+from webapp.showing.keymap import DEFAULTS, FIXED, GO, PLACES, check_keys
 
 router = APIRouter(prefix="/keys")
 

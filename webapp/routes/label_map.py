@@ -19,16 +19,16 @@ from taxonomy.review.curation import (
     Remark,
 )
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.forms import Form
-from webapp.keymap import free_letters
 from webapp.pages.label_map import MapPage, MapRow
-from webapp.permissions import Action
-from webapp.queries.deciders import list_deciders
-from webapp.reviews import Review
+from webapp.review.deciders import list_deciders
+from webapp.review.reviews import Review
+from webapp.review.scatter import Frame, Scatter, place_frame, state_frame, text_frame
+from webapp.review.sorting import IN_MAP, filter_labels, list_map_labels
 from webapp.routes.clusters import Done, PageNumber, Words, notice_of
 from webapp.routes.decisions import take
-from webapp.scatter import Frame, Scatter, place_frame, state_frame, text_frame
-from webapp.sorting import IN_MAP, filter_labels, list_map_labels
+from webapp.serving.forms import Form
+from webapp.serving.permissions import Action
+from webapp.showing.keymap import free_letters
 
 router = APIRouter(prefix="/versions/{version_id}/map")
 PAGE_ROWS = 25

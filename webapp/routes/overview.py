@@ -12,18 +12,18 @@ from store.engine import reading
 from store.tables import Category
 from store.taxonomies import list_versions
 from webapp.dependencies import Visit, Visiting, allows
-from webapp.errands import Quarrels, list_errands
+from webapp.overview.errands import Quarrels, list_errands
+from webapp.overview.source_figures import Accordance, Pair, SourceFigures
+from webapp.overview.stages import IN_FORCE, Seen, describe_stages, find_next_step
+from webapp.overview.tallies import Holdings, Tallies
 from webapp.pages.overview import CostLine, Counted, OverviewPage
-from webapp.permissions import Action
-from webapp.quantities import dollars, duration
 from webapp.queries.counts import RunHead
 from webapp.queries.outcomes import Cost, sum_costs
 from webapp.queries.progress import Progress, list_progress
-from webapp.rendering import count
-from webapp.reviews import Review, find_current_version
-from webapp.source_figures import Accordance, Pair, SourceFigures
-from webapp.stages import IN_FORCE, Seen, describe_stages, find_next_step
-from webapp.tallies import Holdings, Tallies
+from webapp.review.reviews import Review, find_current_version
+from webapp.serving.permissions import Action
+from webapp.showing.quantities import dollars, duration
+from webapp.showing.wording import count
 
 if TYPE_CHECKING:
     from annotator.agreement.coefficients import Figure

@@ -14,9 +14,9 @@ from store.errors import NotFound
 from store.tables import Trace
 from webapp.dependencies import LARGEST_ROW_ID, VisitingAside, allows
 from webapp.pages.transitions import PassageList, PassageRow, PassagesPage
-from webapp.permissions import Action
 from webapp.routes.comparisons import Words, find_whole
 from webapp.routes.transitions import Chosen, Level, read_book
+from webapp.serving.permissions import Action
 
 if TYPE_CHECKING:
     from alignment.inspection.backing import Passage

@@ -9,9 +9,9 @@ from store import people, tokens
 from store.engine import transaction
 from store.errors import InvalidInput
 from webapp.dependencies import Visit, Visiting, allows
-from webapp.limits import AttemptLimit
 from webapp.pages.people import PasswordPage
-from webapp.permissions import Action
+from webapp.serving.limits import AttemptLimit
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/password")
 

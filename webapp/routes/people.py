@@ -14,7 +14,7 @@ from store.states import Role
 from store.tables import Person
 from webapp.dependencies import RowId, Visit, Visiting, allows
 from webapp.pages.people import OpenSession, PeoplePage, Secret
-from webapp.permissions import Action
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/people")
 managing = allows(Action.MANAGE_PEOPLE)

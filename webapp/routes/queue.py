@@ -8,10 +8,10 @@ from store.errors import InvalidInput
 from taxonomy.review.curation import Assign, Decision, MarkNoise
 from webapp.dependencies import RowId, Visiting, allows
 from webapp.pages.review import QueuePage
-from webapp.permissions import Action
+from webapp.review.sorting import holds
 from webapp.routes.clusters import PAGE_ROWS, Done, Words, list_suggested, notice_of
 from webapp.routes.decisions import take
-from webapp.sorting import holds
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}")
 LABELS_ASKED = 8

@@ -18,10 +18,9 @@ from taxonomy.review.reclustering import (
     take_portion,
 )
 from taxonomy.review.shifts import Loss
-from webapp.choices import DIGITS
-from webapp.comparisons import Comparisons
+from webapp.deciding.choices import DIGITS
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visit, VisitingAside, allows
-from webapp.history import describe, list_numbered
 from webapp.pages.reclusterings import (
     Losing,
     Move,
@@ -29,10 +28,11 @@ from webapp.pages.reclusterings import (
     ReclusteringsPage,
     Taking,
 )
-from webapp.permissions import Action
-from webapp.repeating import once
-from webapp.reviews import Review
+from webapp.review.comparisons import Comparisons
+from webapp.review.history import describe, list_numbered
+from webapp.review.reviews import Review
 from webapp.routes.clusters import Done, notice_of
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}/reclusterings")
 curating = allows(Action.RECLUSTER)

@@ -11,12 +11,12 @@ from store.engine import reading
 from store.errors import NotFound
 from store.runs import get_run
 from store.states import RunKind
-from webapp.attachments import attachment
 from webapp.dependencies import RowId, Visiting, VisitingAside, allows
-from webapp.export_files import OpenFile, open_file
-from webapp.permissions import Action
 from webapp.queries import runs
-from webapp.spreadsheets import write_table
+from webapp.runs.export_files import OpenFile, open_file
+from webapp.serving.attachments import attachment
+from webapp.serving.permissions import Action
+from webapp.serving.spreadsheets import write_table
 
 router = APIRouter(prefix="/runs/{run_id}")
 FileName = Annotated[str, Path(max_length=200)]

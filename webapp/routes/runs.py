@@ -13,20 +13,20 @@ from store.errors import NotFound
 from store.runs import get_run
 from store.states import ItemStatus, RunKind
 from store.tables import Run
-from webapp.attachments import attachment
-from webapp.charts import line_chart_svg
-from webapp.commands import command_of
 from webapp.dependencies import AfterId, RowId, Visit, Visiting, VisitingAside, allows
-from webapp.export_files import list_files
-from webapp.headers import DOCUMENT_SECURITY_POLICY
+from webapp.pages.rendering import svg_response
 from webapp.pages.runs import RunItemsPage, RunPage, RunsPage
-from webapp.permissions import Action
 from webapp.queries import runs
-from webapp.rendering import svg_response
-from webapp.run_charts import find_charts, views_of
-from webapp.run_progress import RunProgress, find_progress
-from webapp.run_results import commands_onward, results_of
-from webapp.streams import Streams
+from webapp.runs.charts import find_charts, views_of
+from webapp.runs.commands import command_of
+from webapp.runs.export_files import list_files
+from webapp.runs.progress import RunProgress, find_progress
+from webapp.runs.results import commands_onward, results_of
+from webapp.runs.streams import Streams
+from webapp.serving.attachments import attachment
+from webapp.serving.headers import DOCUMENT_SECURITY_POLICY
+from webapp.serving.permissions import Action
+from webapp.showing.charts import line_chart_svg
 
 router = APIRouter(prefix="/runs")
 ITEMS_SHOWN = 6

@@ -14,9 +14,9 @@ from store.errors import InvalidInput
 from store.states import Role
 from store.tables import Person
 from webapp.dependencies import SESSION_COOKIE, Visit, VisitingAside, allows
-from webapp.limits import AttemptLimit
 from webapp.pages.frame import SignInPage
-from webapp.permissions import Action
+from webapp.serving.limits import AttemptLimit
+from webapp.serving.permissions import Action
 
 router = APIRouter()
 HASHES_AT_ONCE = 2

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from annotator.agreement.plans import DEFAULT_FACETS, FACETS, Plan, create_study
-from annotator.agreement.studies import is_done, list_waiting, source_of
+from annotator.agreement.studies import list_waiting, source_of
 from store import studies
 from store.audit import Actor
 from store.engine import reading
@@ -20,10 +20,8 @@ from store.studies import Share
 from store.study_tables import Study
 from store.tables import Person
 from store.taxonomies import get_version, list_versions
-from webapp.attachments import attachment
-from webapp.comparing import OVER
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
-from webapp.heatmaps import heat_of_confusion
 from webapp.pages.studies import (
     Comparison,
     FigureRow,
@@ -32,10 +30,13 @@ from webapp.pages.studies import (
     StudyPage,
     StudyRow,
 )
-from webapp.permissions import Action
-from webapp.repeating import once
-from webapp.study_figures import Found, StudyFigures
-from webapp.study_lines import write_lines
+from webapp.serving.attachments import attachment
+from webapp.serving.permissions import Action
+from webapp.studies.comparing import OVER
+from webapp.studies.figures import Found, StudyFigures
+from webapp.studies.knowing import may_know
+from webapp.studies.lines import write_lines
+from webapp.transitions.heatmaps import heat_of_confusion
 
 if TYPE_CHECKING:
     from annotator.agreement.coefficients import Agreement
@@ -137,16 +138,6 @@ def show_study(
             traces=len(traces),
         )
     return visit.show(page)
-
-
-def may_know(session: Session, visit: Visit, study: Study) -> bool:
-    """Whether the visitor may see what people said: a curator, or one who is done with their own.
-
-    A curator who labels too is blind until they are done.
-    """
-    person = visit.person(session)
-    own = studies.list_assignments(session, study.id, person_id=person.id)
-    return is_done(own) if own else visit.may(Action.RUN_STUDIES)
 
 
 def _progress(shares: Sequence[Share], strata: Sequence[str]) -> list[ProgressLine]:

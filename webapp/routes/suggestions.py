@@ -7,10 +7,10 @@ from starlette.responses import RedirectResponse, Response
 from store.audit import Actor
 from store.errors import InvalidInput
 from taxonomy.suggestions.suggesting import adopt, decline
+from webapp.deciding.matter_view import DECLINE
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visiting, allows
-from webapp.matter_view import DECLINE
-from webapp.permissions import Action
-from webapp.repeating import once
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}")
 

@@ -11,29 +11,15 @@ from starlette.responses import Response
 from alignment.polarity.gold_spans import gold_spans
 from store.engine import reading
 from store.errors import InvalidInput, NotFound
-from webapp.colours import macro_classes
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.excerpts import find_excerpt, mark, seek
-from webapp.label_runs import (
+from webapp.finding.label_runs import (
     choose_run,
     choose_source,
     list_seen_exports,
     list_seen_runs,
     source_name,
 )
-from webapp.pages.traces import Select, TraceLine, TracePage, TracesPage
-from webapp.permissions import Action
-from webapp.queries import trace_choices, traces
-from webapp.queries.search import (
-    NOTHING,
-    Found,
-    find_traces,
-    read_cursor,
-)
-from webapp.queries.trace_choices import ExportChoice
-from webapp.reviews import find_current_version
-from webapp.routes.clusters import Words
-from webapp.trace_filters import (
+from webapp.finding.trace_filters import (
     NAMES,
     Filters,
     offer_filters,
@@ -42,7 +28,21 @@ from webapp.trace_filters import (
     select,
     wanted_traces,
 )
-from webapp.trace_view import (
+from webapp.pages.traces import Select, TraceLine, TracePage, TracesPage
+from webapp.queries import trace_choices, traces
+from webapp.queries.search import (
+    NOTHING,
+    Found,
+    find_traces,
+    read_cursor,
+)
+from webapp.queries.trace_choices import ExportChoice
+from webapp.review.reviews import find_current_version
+from webapp.routes.clusters import Words
+from webapp.serving.permissions import Action
+from webapp.showing.colours import macro_classes
+from webapp.traces.excerpts import find_excerpt, mark, seek
+from webapp.traces.trace_view import (
     UnitWeight,
     draw_bar,
     mark_gold,

@@ -15,19 +15,20 @@ from store.errors import InvalidInput, NotFound
 from store.runs import PEOPLE, get_latest_run
 from store.states import RunKind, RunStatus
 from store.tables import Run
-from webapp.aside import PATIENCE_S
-from webapp.attachments import attachment
 from webapp.dependencies import LARGEST_ROW_ID, Visit, VisitingAside, allows
-from webapp.matrices import Matrices
-from webapp.matrix_view import MATRICES, MatrixBook
+from webapp.pages.rendering import svg_response
 from webapp.pages.transitions import (
     Choice,
     RunOption,
     TransitionsPage,
 )
-from webapp.permissions import Action
-from webapp.rendering import moment, svg_response
-from webapp.spreadsheets import write_table
+from webapp.serving.aside import PATIENCE_S
+from webapp.serving.attachments import attachment
+from webapp.serving.permissions import Action
+from webapp.serving.spreadsheets import write_table
+from webapp.showing.wording import moment
+from webapp.transitions.matrices import Matrices
+from webapp.transitions.matrix_view import MATRICES, MatrixBook
 
 router = APIRouter(prefix="/transitions")
 reading_allowed = allows(Action.READ)

@@ -12,8 +12,8 @@ from store.states import RunKind
 from taxonomy.vocabulary.presets import PRESETS
 from webapp.dependencies import Visit, Visiting, allows
 from webapp.pages.vocabulary import NoVersionPage
-from webapp.permissions import Action
-from webapp.reviews import find_current_version
+from webapp.review.reviews import find_current_version
+from webapp.serving.permissions import Action
 
 router = APIRouter()
 Words = Annotated[str, Query(max_length=200)]

@@ -20,13 +20,13 @@ from taxonomy.review.curation import AddCategory, CategoryView, EditCategory, Re
 from taxonomy.versions import lifecycle
 from taxonomy.versions.signing import approve_rows, list_rows
 from taxonomy.vocabulary.contents import hash_content
+from webapp.deciding.repeating import once
 from webapp.dependencies import RowId, Visit, Visiting, allows
-from webapp.history import list_numbered
 from webapp.pages.vocabulary import DiffPage, Step, VocabularyPage
-from webapp.permissions import Action
-from webapp.repeating import once
+from webapp.review.history import list_numbered
 from webapp.routes.clusters import Done, list_suggested, notice_of
 from webapp.routes.decisions import take
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions")
 editing = allows(Action.EDIT_CATEGORIES)

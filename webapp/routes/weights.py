@@ -11,13 +11,13 @@ from starlette.responses import Response
 from store.engine import reading
 from store.errors import NotFound
 from store.taxonomies import list_categories
-from webapp.colours import macro_classes
 from webapp.dependencies import RowId, VisitingAside, allows
-from webapp.label_runs import require_seen
+from webapp.finding.label_runs import require_seen
 from webapp.pages.traces import CategoryMark, Neighbour, WeightPage
-from webapp.permissions import Action
 from webapp.queries.traces import get_trace_head
-from webapp.trace_view import weight_colour
+from webapp.serving.permissions import Action
+from webapp.showing.colours import macro_classes
+from webapp.traces.trace_view import weight_colour
 
 router = APIRouter(prefix="/weights")
 SegmentNumber = Annotated[int, Path(ge=0, le=2**31 - 1)]

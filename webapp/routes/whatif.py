@@ -12,15 +12,15 @@ from store.engine import reading
 from store.errors import InvalidInput, NotFound
 from store.tables import Run, TaxonomyVersion
 from taxonomy.review.curation import CategoryView
-from webapp.choices import DIGITS, rank_choices
+from webapp.deciding.choices import DIGITS, rank_choices
+from webapp.deciding.effects import GROUP_OF, measure_effect
+from webapp.deciding.grounds import Grounds, get_ground_run
+from webapp.deciding.questions import MOST_LABELS, Posed, Question, edit_of, pose
 from webapp.dependencies import RowId, Visit, Visiting, VisitingAside, allows
-from webapp.effects import GROUP_OF, measure_effect
-from webapp.grounds import Grounds, get_ground_run
+from webapp.pages.rendering import svg_response
 from webapp.pages.whatif import Confirmation, Effect, Option, WhatIfPage
-from webapp.permissions import Action
-from webapp.questions import MOST_LABELS, Posed, Question, edit_of, pose
-from webapp.rendering import svg_response
-from webapp.reviews import Review
+from webapp.review.reviews import Review
+from webapp.serving.permissions import Action
 
 router = APIRouter(prefix="/versions/{version_id}/whatif")
 Name = Annotated[str, Query(max_length=100)]

@@ -1,0 +1,1 @@
+"""What a decision can be, what it would do, and that it is obeyed once."""

@@ -1,0 +1,1 @@
+"""Which traces are wanted, and whose labels are shown on them."""

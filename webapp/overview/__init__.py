@@ -1,0 +1,1 @@
+"""What the overview counts, and what each number counts."""

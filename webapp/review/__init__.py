@@ -1,0 +1,1 @@
+"""A version under review as one visitor may see it."""

@@ -1,0 +1,1 @@
+"""Runs as they go: how far they are, what they cost, and what they came to."""

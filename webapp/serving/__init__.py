@@ -1,0 +1,1 @@
+"""What goes round every page: who may, what may come in, and how an answer travels."""

@@ -1,0 +1,1 @@
+"""Numbers, colours, keys and charts as every page shows them."""

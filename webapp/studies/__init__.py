@@ -1,0 +1,1 @@
+"""Studies of segments: their cards, figures and comparisons."""

@@ -1,0 +1,1 @@
+"""Matrices of transitions, and heatmaps of all kinds."""
