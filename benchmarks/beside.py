@@ -18,16 +18,17 @@ from store.engine import get_engine, reading
 from store.runs import get_latest_run
 from store.states import RunKind
 
-CLIENTS = 8
+CLIENTS, TURNS = 8, 4
 PAGES = (1, 2, 10, 100, 400)
 WORDS = ("tracing", "listing and", "case 77", "case 23000")
+Work = Callable[[], list[float]]  # the times of what was asked for, in ms
 
 
 def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[str, float]:
     """How many times faster the pages are, and the times of both.
 
-    Both are up at once, and each figure is taken of one and then of the other, so that a machine
-    whose speed drifts is much as fast for both.
+    Both are up at once, and each figure is taken of one and of the other by turns, so that a
+    machine whose speed drifts is much as fast for both.
     """
     installed_s = install_s(venv)
     url, rows = f"sqlite:///{folder / 'beside.sqlite3'}", records()
@@ -37,13 +38,19 @@ def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[st
         with server(url) as (address, _):
             both = Both(peer, address, seeded.version_id, rounds, submits)
             for name, pair in both.works().items():
-                theirs[name], ours[name] = (p95(work()) for work in pair)
+                theirs[name], ours[name] = (p95(times) for times in by_turns(*pair))
     return {
         "label_studio_install_s": installed_s,
         **{f"label_studio_{name}": value for name, value in theirs.items()},
         **{f"beside_{name}": value for name, value in ours.items()},
         **ratios(theirs, ours),
     }
+
+
+def by_turns(theirs: Work, ours: Work) -> tuple[list[float], list[float]]:
+    """The times of both, a turn of theirs before each of ours."""
+    turns = [(theirs(), ours()) for _ in range(TURNS)]
+    return [ms for turn, _ in turns for ms in turn], [ms for _, turn in turns for ms in turn]
 
 
 def imports(
@@ -74,11 +81,8 @@ def ratios(theirs: Mapping[str, float], ours: Mapping[str, float]) -> dict[str, 
     }
 
 
-Work = Callable[[], list[float]]  # the times of what was asked for, in ms
-
-
 class Both:
-    """Clients of both servers, and what they ask for."""
+    """Clients of both servers, and what they ask for in a turn."""
 
     def __init__(
         self, peer: Peer, address: str, version_id: int, rounds: int, submits: int
@@ -94,14 +98,15 @@ class Both:
         filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
         self.visitors[0].read([*lists, *filters], 1)
         tasks = [task for page in PAGES for task in self.peers[0].list_tasks(page)]
-        submitting = {
-            f"submit_ms_{count}": (self.annotating(tasks, count), self.deciding(count))
-            for count in (1, CLIENTS)
-        }
+        one, many = self.submits, self.submits // TURNS
         return {
             "list_ms": (self.asking(listing(self.rounds)), self.opening(lists)),
             "filter_ms": (self.asking(filtering(WORDS, self.rounds)), self.opening(filters)),
-            **submitting,
+            "submit_ms_1": (
+                self.annotating(tasks, 1, self.submits),
+                self.deciding(1, self.submits),
+            ),
+            "submit_ms_8": (self.annotating(tasks, CLIENTS, many), self.deciding(CLIENTS, many)),
         }
 
     def asking(self, work: Callable[[Peer, int], None]) -> Work:
@@ -114,21 +119,21 @@ class Both:
             at_once(self.visitors[:1], lambda visitor, _: visitor.read(paths, self.rounds))
         )
 
-    def annotating(self, tasks: Sequence[int], count: int) -> Work:
+    def annotating(self, tasks: Sequence[int], count: int, submits: int) -> Work:
         """So many clients of theirs who annotate."""
-        work = submitting(tasks, count, self.submits)
+        work = submitting(tasks, count, submits)
         return lambda: list(at_once(self.peers[:count], work))
 
-    def deciding(self, count: int) -> Work:
+    def deciding(self, count: int, submits: int) -> Work:
         """So many visitors of ours who decide, each about clusters of their own."""
 
         def decide(visitor: Visitor, place: int) -> None:
             anchors = [f"c{number}" for number in range(place, CLUSTERS, count)]
-            visitor.decide(self.version_id, anchors, self.submits, self.revision)
+            visitor.decide(self.version_id, anchors, submits, self.revision)
 
         def work() -> list[float]:
             times = list(at_once(self.visitors[:count], decide))
-            self.revision += count * self.submits
+            self.revision += count * submits
             return times
 
         return work
