@@ -97,7 +97,7 @@ def _assign(state: State, event: Event) -> None:
         state.decide(key, category, state.anchors[key])
         _settle(state, key)
     named = Counter(state.anchors[key] for key in set(keys))
-    sizes = Counter(state.anchors.values())
+    sizes = Counter(filter(named.__contains__, state.anchors.values()))
     for anchor, count in named.items():
         if anchor is not None and 2 * count > sizes[anchor]:
             state.groups[anchor] = replace(state.groups[anchor], lean=category, settled=True)
