@@ -102,10 +102,7 @@ class Both:
         return {
             "list_ms": (self.asking(listing(self.rounds)), self.opening(lists)),
             "filter_ms": (self.asking(filtering(WORDS, self.rounds)), self.opening(filters)),
-            "submit_ms_1": (
-                self.annotating(tasks, 1, self.submits),
-                self.deciding(1, self.submits),
-            ),
+            "submit_ms_1": (self.annotating(tasks, 1, one), self.deciding(1, one)),
             "submit_ms_8": (self.annotating(tasks, CLIENTS, many), self.deciding(CLIENTS, many)),
         }
 
