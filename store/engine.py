@@ -67,8 +67,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    writing = connection.get_execution_options().get("mralign_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if connection.get_execution_options().get("mralign_writing", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:  # waits for nobody and cannot fail, so that it needs no more than the driver
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN")
 
 
 def get_engine(url: str | None = None) -> sa.Engine:
