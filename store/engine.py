@@ -16,7 +16,7 @@ from store.settings import database_url, driver_url
 from store.words import spaced
 
 BUSY_TIMEOUT_MS = 30_000
-LOG_PAGES = 4000  # of 4 KiB, before they are copied into the database; each goes there once then
+LOG_PAGES = 4000  # of 4 KiB in the write-ahead log, before it is copied into the database
 # SQLite has one writer. Inside a process, waiting for a lock in turn beats polling the file,
 # which starves some writers.
 _writer = threading.RLock()
