@@ -16,7 +16,8 @@ RADIUS = 250
 NODE = 7.0
 NODE_RANGE = (6.0, 26.0)  # radii, so that areas are in proportion to shares from the least on
 GAP = 0.6  # of a place, between groups
-TINTS = ("#cfe3f2", "#fbe3c4", "#cdeadf", "#efd5e8", "#ece7bd", "#dadcf3")
+TINTS = ("#cfe3f2", "#fbe3c4", "#cdeadf", "#efd5e8", "#ece7bd", "#dadcf3")  # as on the pages
+NO_TINT = "#e4e4e4"  # of what is in no group: where a trace starts and stops
 RISES, FALLS = "#a63603", "#08306b"
 WIDEST = 7.0
 BEND = 0.22  # of an arrow's length, to the right of its way, so that both ways can be told apart
@@ -108,7 +109,7 @@ def _spots(cells: Sequence[Cell]) -> dict[str, _Spot]:
 
 def _grouped_spots(nodes: Sequence[Node]) -> dict[str, _Spot]:
     """The nodes round the circle in their order, a gap between two groups."""
-    groups = list(dict.fromkeys(node.group for node in nodes))
+    tints = _tints(nodes)
     steps = [GAP * (before.group != after.group) for before, after in pairwise([nodes[-1], *nodes])]
     length = len(nodes) + sum(steps)
     largest = max(node.share for node in nodes) or 1.0
@@ -116,21 +117,25 @@ def _grouped_spots(nodes: Sequence[Node]) -> dict[str, _Spot]:
     for node, step in zip(nodes, steps, strict=True):
         turned += step
         radius = max(NODE_RANGE[1] * math.sqrt(node.share / largest), NODE_RANGE[0])
-        tint = TINTS[groups.index(node.group) % len(TINTS)]
         note = f"{node.name}: {100 * node.share:.1f} % of moves" + f", {node.group}" * bool(
             node.group
         )
-        spots[node.name] = _Spot(_place(turned, length), radius, tint, note)
+        spots[node.name] = _Spot(_place(turned, length), radius, tints[node.group], note)
         turned += 1.0
     return spots
 
 
+def _tints(nodes: Sequence[Node]) -> dict[str, str]:
+    """The tint of each group, in their order; the last one is that of all that are left."""
+    named = [group for group in dict.fromkeys(node.group for node in nodes) if group]
+    return {group: TINTS[min(at, len(TINTS) - 1)] for at, group in enumerate(named)} | {"": NO_TINT}
+
+
 def _legend(nodes: Sequence[Node]) -> Iterator[str]:
     """The groups by their tint, and what size means."""
-    groups = [group for group in dict.fromkeys(node.group for node in nodes) if group]
-    every = list(dict.fromkeys(node.group for node in nodes))
-    for row, group in enumerate(groups):
-        y, tint = 50 + 18 * row, TINTS[every.index(group) % len(TINTS)]
+    named = ((group, tint) for group, tint in _tints(nodes).items() if group)
+    for row, (group, tint) in enumerate(named):
+        y = 50 + 18 * row
         yield svg.circle(27, y - 4, 6, f'fill="{tint}" stroke="#333333"')
         yield svg.text(40, y, svg.shortened(group, 40), 'fill="#333333"')
     if nodes:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alignment.transitions.delta_graph import Node, delta_graph_svg
+from alignment.transitions.delta_graph import NO_TINT, TINTS, Node, delta_graph_svg
 from alignment.transitions.differences import Cell
 from alignment.transitions.matrices import uniform_matrix
 from alignment.transitions.moves import state_names
@@ -65,7 +65,8 @@ def test_nodes_are_drawn_without_an_arrow_as_large_as_their_share_and_in_their_g
         "areas, down to a least size"
     )
     tints = {name: circle.attrib["fill"] for name, circle in named.items()}
-    assert tints["a"] == tints["b"] != tints["c"]
+    assert tints["a"] == tints["b"] == TINTS[0], "the first group has the first colour, as on pages"
+    assert (tints["c"], tints["start"]) == (TINTS[1], NO_TINT)
     texts = [element.text or "" for element in root.iter(f"{SVG}text")]
     assert {"knowing", "telling", "start"} <= set(texts)
     assert any("likelier where it ran" in text for text in texts)
