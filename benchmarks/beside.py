@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.label_studio import Peer, filtering, install_s, label_studio, records, submitting
 from benchmarks.review_server import seeded_engine, server
@@ -22,6 +22,7 @@ CLIENTS, TURNS = 8, 4
 PAGES = (1, 2, 10, 100, 400)
 WORDS = ("tracing", "listing and", "case 77", "case 23000")
 Work = Callable[[], list[float]]  # the times of what was asked for, in ms
+Client = TypeVar("Client", Peer, Visitor)
 
 
 def measure_both(venv: Path, folder: Path, rounds: int, submits: int) -> dict[str, float]:
@@ -119,7 +120,7 @@ class Both:
     def annotating(self, tasks: Sequence[int], count: int, submits: int) -> Work:
         """So many clients of theirs who annotate."""
         work = submitting(tasks, count, submits)
-        return lambda: list(at_once(self.peers[:count], work))
+        return lambda: list(at_once(afresh(self.peers[:count]), work))
 
     def deciding(self, count: int, submits: int) -> Work:
         """So many visitors of ours who decide, each about clusters of their own."""
@@ -129,11 +130,18 @@ class Both:
             visitor.decide(self.version_id, anchors, submits, self.revision)
 
         def work() -> list[float]:
-            times = list(at_once(self.visitors[:count], decide))
+            times = list(at_once(afresh(self.visitors[:count]), decide))
             self.revision += count * submits
             return times
 
         return work
+
+
+def afresh(clients: list[Client]) -> list[Client]:
+    """The clients, each to connect anew: a server hangs up on those who wait while others work."""
+    for client in clients:
+        client.connection.close()
+    return clients
 
 
 def listing(rounds: int) -> Callable[[Peer, int], None]:
