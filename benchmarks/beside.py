@@ -99,7 +99,7 @@ class Both:
         filters = [f"/traces?q={word.replace(' ', '+')}" for word in WORDS]
         self.visitors[0].read([*lists, *filters], 1)
         tasks = [task for page in PAGES for task in self.peers[0].list_tasks(page)]
-        one, many = self.submits, self.submits // TURNS
+        one, many = self.submits, max(self.submits // TURNS, 1)
         return {
             "list_ms": (self.asking(listing(self.rounds)), self.opening(lists)),
             "filter_ms": (self.asking(filtering(WORDS, self.rounds)), self.opening(filters)),
